@@ -15,6 +15,7 @@ PkUploadError                  1
 ├── Redirected                 9   an answer that points elsewhere is never followed
 ├── NetworkError               7   no complete answer
 │   ├── ConnectFailed          7   nothing was sent
+│   │   └── TlsFailed          7   the certificate is not to be trusted
 │   ├── ConnectionLost         7   carried out or not, nobody knows
 │   ├── Stalled                7   no byte moved for too long
 │   └── DeadlineExceeded       7   the time for the run is over
@@ -32,6 +33,8 @@ PkUploadError                  1
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 __all__ = [
@@ -60,10 +63,12 @@ __all__ = [
     "Stalled",
     "StateError",
     "StateLocked",
+    "TlsFailed",
     "UnexpectedAnswer",
     "UploadFailed",
     "UsageError",
     "api_error",
+    "first_cause",
 ]
 
 
@@ -170,6 +175,10 @@ class ConnectFailed(NetworkError):
     default_hint = "Check the connection, the address and the proxy settings."
 
 
+class TlsFailed(ConnectFailed):
+    default_hint = "Check the address, the clock of this machine and the certificates it trusts."
+
+
 class ConnectionLost(NetworkError):
     pass
 
@@ -248,3 +257,21 @@ def api_error(
     """The exception that stands for `status`, after the table of the service's documentation."""
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     return kind(message, status=status, symbol=symbol, retry_after=retry_after)
+
+
+@contextmanager
+def first_cause() -> Iterator[None]:
+    """Around a task group: what reaches the caller is the first cause; the others become its notes."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        cause, *others = _leaves(group)
+        for other in others:
+            cause.add_note(f"also: {type(other).__name__}: {other}")
+        raise cause from cause.__cause__
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for each in error.exceptions for leaf in _leaves(each)]
+    return [error]

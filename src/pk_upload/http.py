@@ -1,0 +1,352 @@
+"""One session for every service: authentication, deadlines, retries, redaction, errors.
+
+`call` is for the small requests: it has a deadline, reads the answer whole and repeats where repeating
+is safe. `send` is one attempt with a body of the caller's making and no deadline, for chunks.
+`retrying` is the schedule that both live by.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from html import unescape
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import anyio
+import backoff
+import msgspec
+from yarl import URL
+
+from pk_upload.errors import (
+    ChunkMismatch,
+    ConnectFailed,
+    ConnectionLost,
+    NetworkError,
+    PkUploadError,
+    Redirected,
+    Refused,
+    ServerError,
+    TlsFailed,
+    UnexpectedAnswer,
+    UsageError,
+    api_error,
+)
+from pk_upload.events import OnEvent, Retry, emitter
+
+__all__ = ["Http", "RetryPolicy", "base_url", "clean_secret"]
+
+T = TypeVar("T")
+log = logging.getLogger("pk_upload.http")
+
+LARGEST_ANSWER = 32 * 1024 * 1024
+LONGEST_RETRY_AFTER = 600.0
+# Until something has answered, a failing connection is more likely a wrong address than a bad moment.
+RETRIES_BEFORE_FIRST_ANSWER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently a request is repeated: `retries` counts attempts after the first.
+
+    Waits are drawn between 0 and `first_wait` doubled each time, at most `longest_wait` seconds.
+    """
+
+    retries: int = 8
+    first_wait: float = 0.5
+    longest_wait: float = 60.0
+
+    def waits(self) -> Generator[float, Any, None]:
+        """The schedule in the form backoff asks for: an error goes in, the seconds to wait come out.
+
+        Exponential with full jitter; a `Retry-After` is the least that is waited.
+        """
+        growth = backoff.expo(base=2, factor=self.first_wait, max_value=self.longest_wait)
+        next(growth)  # backoff primes its generators with an empty first step
+        error = yield 0.0
+        while True:
+            wait = backoff.full_jitter(next(growth))
+            asked = getattr(error, "retry_after", None) or 0.0
+            error = yield max(wait, min(asked, LONGEST_RETRY_AFTER))
+
+
+def may_repeat(error: PkUploadError, *, repeatable: bool) -> bool:
+    """Whether a request that failed so may be sent again.
+
+    A refusal, or a connection that never stood, was surely not carried out. After any other failure
+    only a request that does no harm when carried out twice is `repeatable`.
+    """
+    if isinstance(error, TlsFailed):
+        return False
+    if isinstance(error, Refused | ConnectFailed):
+        return True
+    return repeatable and isinstance(error, ServerError | NetworkError | ChunkMismatch)
+
+
+class Http:
+    """An aiohttp session under a service's rules. Use it as an async context manager.
+
+    `auth` are the headers that authenticate, `secrets` the texts that no message may show, `timeout` the
+    deadline in seconds of one attempt of `call`.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth: Mapping[str, str],
+        secrets: tuple[str, ...] = (),
+        retry: RetryPolicy | None = None,
+        timeout: float = 60.0,
+        connect_timeout: float = 20.0,
+    ) -> None:
+        self._auth = dict(auth)
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self._retry = retry or RetryPolicy()
+        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+        self._session: aiohttp.ClientSession | None = None
+        self._answered = False
+        self._emit = emitter(None)
+
+    async def __aenter__(self) -> Self:
+        # Lanes bound the connections, not the pool; the service sets no cookie that matters.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={**self._auth, "User-Agent": "pk-upload", "Accept": "application/json"},
+            trust_env=True,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+                await session.close()
+
+    def listening(self, on_event: OnEvent, retry: RetryPolicy | None = None) -> Self:
+        """The same session, telling `on_event` of its retries, and with another `retry` policy if given."""
+        other = copy.copy(self)
+        other._emit = emitter(on_event)
+        other._retry = retry or self._retry
+        return other
+
+    @property
+    def retry(self) -> RetryPolicy:
+        return self._retry
+
+    async def call(
+        self, method: str, url: str, *, form: Mapping[str, str] | None = None, repeatable: bool | None = None
+    ) -> bytes:
+        """The body of the answer to a request with a form-encoded body, repeated where that is safe.
+
+        Every method but POST counts as `repeatable` unless told otherwise. Raises the `ApiError` that
+        stands for the status, `NetworkError`, `Redirected` or `UnexpectedAnswer`.
+        """
+
+        async def attempt() -> bytes:
+            timeout = aiohttp.ClientTimeout(total=self._timeout, sock_connect=self._connect_timeout)
+            data = aiohttp.FormData(dict(form)) if form else None
+            return await self._exchange(method, url, data=data, timeout=timeout)
+
+        def tell(count: int, error: PkUploadError, wait: float) -> None:
+            self._emit(Retry(f"{method} {URL(url).path}", count, error.message, wait))
+
+        repeat = method != "POST" if repeatable is None else repeatable
+        return await self.retrying(attempt, repeatable=repeat, on_retry=tell)
+
+    async def send(
+        self, method: str, url: str, *, body: aiohttp.Payload, headers: Mapping[str, str]
+    ) -> bytes:
+        """The body of the answer to one attempt that streams `body`; no deadline, for the caller watches."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
+        return await self._exchange(method, url, data=body, headers=headers, timeout=timeout)
+
+    async def retrying(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        repeatable: bool,
+        on_retry: Callable[[int, PkUploadError, float], None],
+    ) -> T:
+        """What `attempt` returns, tried again by the policy; `on_retry` hears count, cause and wait."""
+        tries = 0
+
+        def give_up(error: Exception) -> bool:
+            nonlocal tries
+            tries += 1
+            if not isinstance(error, PkUploadError) or not may_repeat(error, repeatable=repeatable):
+                return True
+            unknown = isinstance(error, ConnectFailed) and not self._answered
+            return unknown and tries > RETRIES_BEFORE_FIRST_ANSWER
+
+        def tell(details: Any) -> None:
+            on_retry(details["tries"], details["exception"], details["wait"])
+
+        schedule = backoff.on_exception(
+            self._retry.waits,
+            PkUploadError,
+            max_tries=self._retry.retries + 1,
+            giveup=give_up,
+            on_backoff=tell,
+            jitter=None,  # the schedule has drawn already, and a Retry-After is not to be shortened
+            logger=None,
+        )
+        result: T = await schedule(attempt)()
+        return result
+
+    async def _exchange(self, method: str, url: str, **how: Any) -> bytes:
+        if self._session is None:
+            raise RuntimeError("the client is used outside its `async with` block")
+        with self._translated(url):
+            async with self._session.request(method, url, allow_redirects=False, **how) as response:
+                self._answered = True
+                log.debug("%s %s -> %d", method, URL(url).path, response.status)
+                return await self._accept(response)
+
+    async def _accept(self, response: aiohttp.ClientResponse) -> bytes:
+        body = await _read_bounded(response)
+        if response.status < 300:
+            return body
+        if response.status < 400:
+            host = URL(response.headers.get("Location", "")).host or "another address"
+            raise Redirected(f"{response.url.host} sends on to {host}; the key is not sent there")
+        message, symbol = read_error(response.status, body)
+        raise api_error(
+            response.status,
+            f"{response.url.host} answered {response.status}: {self._redact(message)}",
+            symbol=symbol,
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
+        )
+
+    @contextmanager
+    def _translated(self, url: str) -> Iterator[None]:
+        """Turns what aiohttp raises into the project's errors, without anything secret."""
+        where = URL(url).host or url
+        try:
+            yield
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise TlsFailed(f"{where} cannot be trusted: {self._redact(str(error))}") from None
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
+            raise ConnectFailed(f"{where} cannot be reached: {self._redact(_reason(error))}") from None
+        except aiohttp.ConnectionTimeoutError:
+            raise ConnectFailed(f"{where} did not accept a connection in time") from None
+        except TimeoutError:
+            raise ConnectionLost(f"{where} did not answer within {self._timeout:g} s") from None
+        except aiohttp.ClientResponseError as error:
+            raise UnexpectedAnswer(f"{where} does not speak HTTP as it should: {error.message}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            reason = self._redact(_reason(error))
+            raise ConnectionLost(f"the connection to {where} was lost: {reason}") from None
+
+    def _redact(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "[redacted]")
+        return text
+
+
+def base_url(text: str) -> str:
+    """`text` as the address that paths are appended to; raises `UsageError` if it is none."""
+    try:
+        url = URL(text.strip())
+    except ValueError:
+        url = URL()
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise UsageError(f"not an address: {text!r}", hint="An address looks like https://api2.patchkit.net")
+    if url.user or url.password or url.query_string or url.fragment:
+        raise UsageError(
+            "the address of a service holds more than host and path",
+            hint="Leave out user names, passwords and what follows a question mark.",
+        )
+    return str(url).rstrip("/")
+
+
+def clean_secret(text: str, name: str) -> str:
+    """`text` without the white space around it; raises `UsageError` if no header can carry it."""
+    secret = text.strip()
+    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise UsageError(f"the {name} is empty or has characters that no {name} has")
+    return secret
+
+
+class _ErrorBody(msgspec.Struct):
+    """The shapes of an error seen so far: `message` with `symbol`, or `error`; texts, or something else."""
+
+    message: Any = None
+    error: Any = None
+    symbol: Any = None
+
+
+def read_error(status: int, body: bytes) -> tuple[str, str | None]:
+    """The sentence and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
+    try:
+        found = msgspec.json.decode(body, type=_ErrorBody)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _plain_text(body) or _phrase(status), None
+    text = next((t for t in (found.message, found.error) if isinstance(t, str) and t.strip()), "")
+    return _shorten(text) or _phrase(status), found.symbol if isinstance(found.symbol, str) else None
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """The seconds a `Retry-After` header asks for, in either of its forms; `None` if there is none."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _plain_text(body: bytes) -> str:
+    text = body[:65536].decode("utf-8", "replace")
+    if title := re.search(r"(?is)<title[^>]*>(.*?)</title>", text):
+        return _shorten(unescape(title[1]))
+    return _shorten(unescape(re.sub(r"(?s)<[^>]*>", " ", text)))
+
+
+def _shorten(text: str) -> str:
+    # Control characters could steer the terminal that the message ends up on.
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= 300 else f"{line[:297]}..."
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no explanation"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error.os_error.strerror or error.os_error)
+    return str(error) or type(error).__name__
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    parts, size = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_ANSWER:
+            raise UnexpectedAnswer(f"{response.url.host} answers more than {LARGEST_ANSWER} bytes")
+    return b"".join(parts)

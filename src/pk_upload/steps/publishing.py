@@ -1,0 +1,93 @@
+"""Publishing, asked for once and watched to its end."""
+
+from __future__ import annotations
+
+import time
+
+from pk_upload.errors import Conflict, Forbidden, PublishingFailed
+from pk_upload.events import Progress
+from pk_upload.patchkit import PatchKit, Version
+from pk_upload.steps.polling import poll_until
+from pk_upload.steps.run import Run
+from pk_upload.steps.settling import settled
+from pk_upload.transfer.records import PublishAsked
+
+__all__ = ["publish", "scheduled_for"]
+
+# A version reads as pending before publishing is acknowledged; to look a few times more costs nothing.
+LOOKS = 4
+
+
+def scheduled_for(version: Version, now: float) -> int | None:
+    """The Unix time at which the service will publish by itself, if that is still to come.
+
+    The service's documentation: a `publish_time` other than 0 while `published` is false.
+    """
+    if version.published or not version.publish_time or version.publish_time <= now:
+        return None
+    return version.publish_time
+
+
+async def publish(run: Run, version: Version) -> Version:
+    """The version, published or scheduled; only begun with where that is not to be waited for.
+
+    Raises `PublishingFailed` when the service lets go of it, and `GaveUpWaiting`.
+    """
+    run.begin("publishing", f"version {version.id}")
+    if not _asked(run, version):
+        version = await _ask(run, version)
+    if not run.wishes.wait:
+        return version
+    looks = LOOKS
+
+    def over(now: Version) -> bool:
+        nonlocal looks
+        run.emit(Progress("publishing", now.publish_progress or 0.0))
+        if now.draft and not now.pending_publish:
+            looks -= 1
+        return now.published or scheduled_for(now, time.time()) is not None or looks == 0
+
+    version = await poll_until(
+        over,
+        lambda: run.patchkit.version(run.wishes.app, version.id),
+        what=f"publishing (version {version.id})",
+        timeout=run.wishes.publishing_timeout,
+        flag="--publishing-timeout",
+    )
+    if not version.published and scheduled_for(version, time.time()) is None:
+        raise PublishingFailed(f"version {version.id} is neither published nor being published")
+    return version
+
+
+def _asked(run: Run, version: Version) -> bool:
+    """Whether publishing was asked for already: by us, by somebody else, or by the service itself.
+
+    A draft that merely has a `publish_time` still has to be published to be scheduled.
+    """
+    if version.published or version.pending_publish:
+        return True
+    if scheduled_for(version, time.time()) is None:
+        return False
+    return run.journal.state.publish_asked or not version.draft or bool(version.publish_progress)
+
+
+async def _ask(run: Run, version: Version) -> Version:
+    app = run.wishes.app
+    await run.journal.record(PublishAsked())
+
+    async def ask(client: PatchKit) -> Version:
+        await client.publish_version(app, version.id)
+        return version
+
+    async def find() -> Version | None:
+        found = await run.patchkit.version(app, version.id)
+        return found if _asked(run, found) else None
+
+    try:
+        return await settled(run, f"the request to publish version {version.id}", ask, find)
+    except (Forbidden, Conflict):
+        # Somebody else, or the service itself, was faster.
+        found = await find()
+        if found is None:
+            raise
+        return found

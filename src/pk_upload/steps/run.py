@@ -1,0 +1,47 @@
+"""What the steps of one release share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pk_upload.events import Message, OnEvent, Stage, StageName, Warned
+from pk_upload.patchkit import PatchKit
+from pk_upload.transfer import Journal, Source, TransferConfig, Upload
+
+__all__ = ["Run", "Wishes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the caller wants of a release; timeouts are seconds."""
+
+    app: str
+    label: str
+    changelog: str | None
+    publish: bool
+    wait: bool
+    overwrite_draft: bool
+    processing_timeout: float
+    publishing_timeout: float
+
+
+@dataclass(slots=True)
+class Run:
+    """One release under way: its means, and what it has come to so far."""
+
+    patchkit: PatchKit
+    source: Source
+    journal: Journal
+    wishes: Wishes
+    config: TransferConfig
+    emit: OnEvent
+    stage: StageName = "version"
+    upload: Upload | None = None
+    messages: list[Message] = field(default_factory=list)
+
+    def begin(self, stage: StageName, detail: str) -> None:
+        self.stage = stage
+        self.emit(Stage(stage, detail))
+
+    def warn(self, message: str) -> None:
+        self.emit(Warned(message))

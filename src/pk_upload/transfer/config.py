@@ -1,0 +1,52 @@
+"""How a transfer is to be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pk_upload.errors import UsageError
+
+__all__ = ["MIB", "TransferConfig"]
+
+MIB = 1024 * 1024
+SMALLEST_CHUNK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TransferConfig:
+    """The settings of one transfer. Sizes are bytes, times are seconds, `limit_rate` is bytes a second.
+
+    `concurrency` is the number of chunks sent at once, "auto" for the engine's own choice, and never more
+    than `max_concurrency`. `retries` counts attempts after the first, for a chunk and for a call.
+    `stall_timeout` ends an attempt that moves no byte. `checksum` sends each chunk's MD5. `resume` keeps
+    and uses a journal under `state_dir` (by default the user's state directory). Raises `UsageError` for
+    values that make no sense.
+    """
+
+    chunk_size: int = 10 * MIB
+    concurrency: int | Literal["auto"] = "auto"
+    max_concurrency: int = 16
+    limit_rate: int | None = None
+    stall_timeout: float = 60.0
+    retries: int = 8
+    checksum: bool = True
+    resume: bool = True
+    state_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        self._require(self.chunk_size >= SMALLEST_CHUNK, f"a chunk is at least {SMALLEST_CHUNK} bytes")
+        self._require(
+            self.concurrency == "auto" or 1 <= self.concurrency <= self.max_concurrency,
+            f"the concurrency is 1 to {self.max_concurrency}, or auto",
+        )
+        self._require(self.max_concurrency >= 1, "max_concurrency is at least 1")
+        self._require(self.limit_rate is None or self.limit_rate >= 1024, "the rate is at least 1 KiB/s")
+        self._require(self.stall_timeout > 0, "the stall timeout is more than 0 s")
+        self._require(self.retries >= 0, "the number of retries is not negative")
+
+    @staticmethod
+    def _require(condition: bool, rule: str) -> None:
+        if not condition:
+            raise UsageError(rule)

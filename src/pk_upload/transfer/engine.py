@@ -1,0 +1,111 @@
+"""An upload from beginning to end: source, journal, plan, lanes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pk_upload.errors import NotFound, UploadFailed
+from pk_upload.events import OnEvent, Stage, Warned, emitter
+from pk_upload.http import RetryPolicy
+from pk_upload.patchkit import PatchKit
+from pk_upload.transfer.config import TransferConfig
+from pk_upload.transfer.journal import Journal, open_journal
+from pk_upload.transfer.lanes import Crew
+from pk_upload.transfer.plan import Plan
+from pk_upload.transfer.records import FORMAT, Begun, UploadDropped, UploadMade
+from pk_upload.transfer.schedule import Schedule
+from pk_upload.transfer.source import Source
+from pk_upload.transfer.tally import Tally
+
+__all__ = ["Upload", "begin", "deliver", "upload"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A complete upload. Sizes are bytes; `bytes_resumed` is what an earlier run had delivered."""
+
+    upload_id: int
+    bytes_total: int
+    bytes_sent: int
+    bytes_resumed: int
+
+
+async def upload(
+    patchkit: PatchKit,
+    source: str | os.PathLike[str],
+    *,
+    config: TransferConfig | None = None,
+    on_event: OnEvent | None = None,
+) -> Upload:
+    """Delivers the bytes of `source`, and no more: what to do with the upload is the caller's.
+
+    Resumes by itself what an earlier run of the same source left. Raises `SourceUnreadable`,
+    `SourceChanged`, `UploadFailed`, `StateLocked`, and what `PatchKit` raises.
+    """
+    config, emit = config or TransferConfig(), emitter(on_event)
+    patchkit = patchkit.listening(emit, RetryPolicy(retries=config.retries))
+    async with Source(Path(source)) as opened:
+        about = begin(opened, patchkit)
+        async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:
+            delivered = await deliver(patchkit, opened, journal, config=config, emit=emit)
+            await journal.finish()
+            return delivered
+
+
+def begin(source: Source, patchkit: PatchKit, *, app: str = "", label: str = "") -> Begun:
+    """What a journal of this source is about."""
+    path = str(source.path.resolve())
+    return Begun(FORMAT, path, source.fingerprint, patchkit.api_url, app, label)
+
+
+async def deliver(
+    patchkit: PatchKit, source: Source, journal: Journal, *, config: TransferConfig, emit: OnEvent
+) -> Upload:
+    """The upload of the journal, complete. One that the service has lost is begun again, once."""
+    tally = Tally(emit, source.size)
+    for again in (True, False):
+        if journal.state.upload_id is None:
+            upload_id = await patchkit.create_upload(source.size)
+            await journal.record(UploadMade(upload_id, config.chunk_size))
+        try:
+            return await _deliver(patchkit, source, journal, config, emit, tally)
+        except NotFound:
+            if again:
+                emit(Warned(f"the service does not know upload {journal.state.upload_id}; it starts over"))
+            await journal.record(UploadDropped())
+    raise UploadFailed(
+        f"{patchkit.upload_url} does not know the uploads made at {patchkit.api_url}",
+        hint="Check that --upload-url and --api-url belong together.",
+    )
+
+
+async def _deliver(
+    patchkit: PatchKit,
+    source: Source,
+    journal: Journal,
+    config: TransferConfig,
+    emit: OnEvent,
+    tally: Tally,
+) -> Upload:
+    state = journal.state
+    if state.upload_id is None:
+        raise RuntimeError("there is no upload to deliver to")
+    plan = Plan(source.size, state.chunk_size)
+    resumed = sum(plan[index].size for index in state.chunks)
+    emit(Stage("upload", f"upload {state.upload_id}"))
+    tally.begin(resumed)
+    crew = Crew(
+        patchkit,
+        source,
+        state.upload_id,
+        schedule=Schedule(plan, state.chunks),
+        journal=journal,
+        tally=tally,
+        config=config,
+        emit=emit,
+    )
+    await crew.run()
+    await source.check_unchanged()
+    return Upload(state.upload_id, source.size, source.size - resumed, resumed)

@@ -1,0 +1,162 @@
+"""The file on disk: read and hashed in worker threads, watched for changes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import msgspec
+
+from pk_upload.archive import directory_digest
+from pk_upload.errors import PreflightFailed, SourceChanged, SourceUnreadable
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+__all__ = ["Digest", "Fingerprint", "Source"]
+
+# One thread more than cores keeps every core hashing while one thread waits for the disk.
+THREADS = (os.cpu_count() or 1) + 1
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """What tells one state of a file from another: bytes, nanoseconds, inode, digest of its ZIP directory."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+    directory: str
+
+
+class Digest:
+    """An MD5 over the pieces of one chunk, or nothing at all where no checksum is wanted."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._md5: _Hash | None = hashlib.md5(usedforsecurity=False) if wanted else None
+
+    def update(self, piece: memoryview) -> None:
+        if self._md5 is not None:
+            self._md5.update(piece)
+
+    def hex(self) -> str:
+        return self._md5.hexdigest() if self._md5 is not None else ""
+
+
+class Source:
+    """An open file. Use it as an async context manager; leaving it waits for reads under way.
+
+    Raises `SourceUnreadable` when it is missing, no regular file or not readable, and
+    `PreflightFailed` when it is empty.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = -1
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pk-upload-read")
+        self._position = threading.Lock()  # only where there is no pread
+        self.fingerprint: Fingerprint
+
+    async def __aenter__(self) -> Self:
+        self.fingerprint = await anyio.to_thread.run_sync(self._open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._close)
+
+    @property
+    def size(self) -> int:
+        return self.fingerprint.size
+
+    def read(self, view: memoryview, offset: int, digest: Digest) -> asyncio.Future[None]:
+        """Begins to fill `view` from `offset` and to hash it, in one hop to a thread.
+
+        The future's error is `SourceChanged` when the file has become shorter, `SourceUnreadable` when
+        the disk fails.
+        """
+        return asyncio.get_running_loop().run_in_executor(self._pool, self._fill, view, offset, digest)
+
+    async def check_unchanged(self) -> None:
+        """Raises `SourceChanged` if the file under this path is no longer the one that was opened."""
+        now = await anyio.to_thread.run_sync(self._look)
+        if now != self.fingerprint:
+            raise SourceChanged(f"{self.path} changed while it was being uploaded")
+
+    def _open(self) -> Fingerprint:
+        try:
+            # Without O_NONBLOCK a pipe in the source's place would block here for ever.
+            self._fd = os.open(self.path, os.O_RDONLY | _BINARY | _NONBLOCK)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        try:
+            return self._describe()
+        except BaseException:
+            self._close()
+            raise
+
+    def _describe(self) -> Fingerprint:
+        status = os.fstat(self._fd)
+        if stat.S_ISDIR(status.st_mode):
+            raise SourceUnreadable(f"{self.path} is a folder", hint="Make a ZIP of it and give that.")
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceUnreadable(f"{self.path} is no regular file")
+        if status.st_size == 0:
+            raise PreflightFailed(f"{self.path} is empty")
+        return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, directory_digest(self.path))
+
+    def _look(self) -> Fingerprint | None:
+        try:
+            status = self.path.stat()
+            return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, directory_digest(self.path))
+        except OSError:
+            return None
+
+    def _close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _fill(self, view: memoryview, offset: int, digest: Digest) -> None:
+        done = 0
+        while done < len(view):
+            try:
+                count = self._read_at(view[done:], offset + done)
+            except OSError as error:
+                raise unreadable(self.path, error) from None
+            if count == 0:
+                raise SourceChanged(f"{self.path} became shorter while it was being uploaded")
+            done += count
+        digest.update(view)
+
+    if hasattr(os, "preadv"):
+
+        def _read_at(self, view: memoryview, offset: int) -> int:
+            return os.preadv(self._fd, [view], offset)
+
+    else:
+
+        def _read_at(self, view: memoryview, offset: int) -> int:
+            with self._position:
+                os.lseek(self._fd, offset, os.SEEK_SET)
+                data = os.read(self._fd, len(view))
+            view[: len(data)] = data
+            return len(data)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+
+def unreadable(path: Path, error: OSError) -> SourceUnreadable:
+    """The error for a source that the system will not give: missing, forbidden, or on a failing disk."""
+    if isinstance(error, FileNotFoundError):
+        return SourceUnreadable(f"{path} does not exist")
+    return SourceUnreadable(f"{path} cannot be read: {error.strerror or error}")
