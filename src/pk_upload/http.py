@@ -13,13 +13,14 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import anyio
@@ -109,7 +110,8 @@ class Http:
         connect_timeout: float = 20.0,
     ) -> None:
         self._auth = dict(auth)
-        self._secrets = tuple(secret for secret in secrets if secret)
+        hidden = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
+        self._secrets = re.compile("|".join(map(re.escape, hidden)), re.IGNORECASE) if hidden else None
         self._retry = retry or RetryPolicy()
         self._timeout = timeout
         self._connect_timeout = connect_timeout
@@ -122,7 +124,8 @@ class Http:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={**self._auth, "User-Agent": "pk-upload", "Accept": "application/json"},
+            headers={"User-Agent": "pk-upload", "Accept": "application/json"},
+            middlewares=(self._as_asked,),
             trust_env=True,
         )
         return self
@@ -138,16 +141,12 @@ class Http:
             with anyio.CancelScope(shield=True), anyio.move_on_after(5):
                 await session.close()
 
-    def listening(self, on_event: OnEvent, retry: RetryPolicy | None = None) -> Self:
-        """The same session, telling `on_event` of its retries, and with another `retry` policy if given."""
+    def listening(self, on_event: OnEvent, *, retries: int) -> Self:
+        """The same session, telling `on_event` of repeated calls, with so many attempts after the first."""
         other = copy.copy(self)
         other._emit = emitter(on_event)
-        other._retry = retry or self._retry
+        other._retry = replace(self._retry, retries=retries)
         return other
-
-    @property
-    def retry(self) -> RetryPolicy:
-        return self._retry
 
     async def call(
         self, method: str, url: str, *, form: Mapping[str, str] | None = None, repeatable: bool | None = None
@@ -164,7 +163,7 @@ class Http:
             return await self._exchange(method, url, data=data, timeout=timeout)
 
         def tell(count: int, error: PkUploadError, wait: float) -> None:
-            self._emit(Retry(f"{method} {URL(url).path}", count, error.message, wait))
+            self._emit(Retry(f"{method} {URL(url).raw_path}", count, error.message, wait))
 
         repeat = method != "POST" if repeatable is None else repeatable
         return await self.retrying(attempt, repeatable=repeat, on_retry=tell)
@@ -200,7 +199,7 @@ class Http:
         schedule = backoff.on_exception(
             self._retry.waits,
             PkUploadError,
-            max_tries=self._retry.retries + 1,
+            max_tries=max(self._retry.retries, 0) + 1,
             giveup=give_up,
             on_backoff=tell,
             jitter=None,  # the schedule has drawn already, and a Retry-After is not to be shortened
@@ -215,21 +214,35 @@ class Http:
         with self._translated(url):
             async with self._session.request(method, url, allow_redirects=False, **how) as response:
                 self._answered = True
-                log.debug("%s %s -> %d", method, URL(url).path, response.status)
+                log.debug("%s %s -> %d", method, URL(url).raw_path, response.status)
                 return await self._accept(response)
+
+    async def _as_asked(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Undoes what aiohttp does unasked: credentials out of a .netrc, a second try of a dropped GET."""
+        request.headers.popall("Authorization", None)
+        request.headers.update(self._auth)
+        try:
+            return await handler(request)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise aiohttp.ClientConnectionError(_reason(error)) from None
 
     async def _accept(self, response: aiohttp.ClientResponse) -> bytes:
         body = await _read_bounded(response)
-        if response.status < 300:
+        if 200 <= response.status < 300:
             return body
-        if response.status < 400:
-            host = URL(response.headers.get("Location", "")).host or "another address"
+        if 300 <= response.status < 400:
+            host = self._safe(_host(response.headers.get("Location", ""))) or "another address"
             raise Redirected(f"{response.url.host} sends on to {host}; the key is not sent there")
-        message, symbol = read_error(response.status, body)
+        message, symbol = read_error(body)
+        explanation = self._safe(message) or _phrase(response.status)
         raise api_error(
             response.status,
-            f"{response.url.host} answered {response.status}: {self._redact(message)}",
-            symbol=symbol,
+            f"{response.url.host} answered {response.status}: {explanation}",
+            symbol=self._safe(symbol) or None,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
         )
 
@@ -240,33 +253,44 @@ class Http:
         try:
             yield
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise TlsFailed(f"{where} cannot be trusted: {self._redact(str(error))}") from None
+            raise TlsFailed(f"{where} cannot be trusted: {self._safe(str(error))}") from None
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-            raise ConnectFailed(f"{where} cannot be reached: {self._redact(_reason(error))}") from None
+            raise ConnectFailed(f"{where} cannot be reached: {self._safe(_reason(error))}") from None
         except aiohttp.ConnectionTimeoutError:
             raise ConnectFailed(f"{where} did not accept a connection in time") from None
         except TimeoutError:
             raise ConnectionLost(f"{where} did not answer within {self._timeout:g} s") from None
         except aiohttp.ClientResponseError as error:
-            raise UnexpectedAnswer(f"{where} does not speak HTTP as it should: {error.message}") from None
+            # What follows the colon is the line itself, and could be cut within the key.
+            reason = self._safe(error.message.partition(":")[0])
+            raise UnexpectedAnswer(f"{where} does not speak HTTP as it should: {reason}") from None
+        except ValueError:
+            raise UsageError(
+                f"a request to {where} cannot be made",
+                hint="Check the address, the proxy settings and the texts for characters they may not have.",
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
-            reason = self._redact(_reason(error))
+            reason = self._safe(_reason(error))
             raise ConnectionLost(f"the connection to {where} was lost: {reason}") from None
 
-    def _redact(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "[redacted]")
-        return text
+    def _safe(self, text: str) -> str:
+        """`text` of somebody else's making as one short line without anything secret."""
+        return _shorten(self._secrets.sub("[redacted]", text) if self._secrets else text)
 
 
 def base_url(text: str) -> str:
     """`text` as the address that paths are appended to; raises `UsageError` if it is none."""
     try:
         url = URL(text.strip())
+        (url.host or "").encode("idna")  # as name resolution will do
     except ValueError:
         url = URL()
     if url.scheme not in {"http", "https"} or not url.host:
-        raise UsageError(f"not an address: {text!r}", hint="An address looks like https://api2.patchkit.net")
+        # It is not shown: a key or a password may have slipped into it.
+        raise UsageError(
+            f"what is given for a service is not an address ({len(text)} characters)",
+            hint="An address looks like https://api2.patchkit.net",
+        )
     if url.user or url.password or url.query_string or url.fragment:
         raise UsageError(
             "the address of a service holds more than host and path",
@@ -291,14 +315,14 @@ class _ErrorBody(msgspec.Struct):
     symbol: Any = None
 
 
-def read_error(status: int, body: bytes) -> tuple[str, str | None]:
-    """The sentence and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
+def read_error(body: bytes) -> tuple[str, str]:
+    """The text and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
     try:
         found = msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _plain_text(body) or _phrase(status), None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _plain_text(body), ""
     text = next((t for t in (found.message, found.error) if isinstance(t, str) and t.strip()), "")
-    return _shorten(text) or _phrase(status), found.symbol if isinstance(found.symbol, str) else None
+    return text, found.symbol if isinstance(found.symbol, str) else ""
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
@@ -309,7 +333,7 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -318,15 +342,23 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 def _plain_text(body: bytes) -> str:
     text = body[:65536].decode("utf-8", "replace")
-    if title := re.search(r"(?is)<title[^>]*>(.*?)</title>", text):
-        return _shorten(unescape(title[1]))
-    return _shorten(unescape(re.sub(r"(?s)<[^>]*>", " ", text)))
+    # Neither pattern can run past the next tag: what they are given may have been made to keep them busy.
+    if title := re.search(r"(?i)<title[^<>]*>([^<]*)", text):
+        return unescape(title[1])
+    return unescape(re.sub(r"<[^<>]*>", " ", text))
 
 
 def _shorten(text: str) -> str:
     # Control characters could steer the terminal that the message ends up on.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[:65536]).split())
     return line if len(line) <= 300 else f"{line[:297]}..."
+
+
+def _host(location: str) -> str:
+    try:
+        return URL(location).host or ""
+    except ValueError:
+        return ""
 
 
 def _phrase(status: int) -> str:
@@ -339,6 +371,8 @@ def _phrase(status: int) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error.strerror or error.os_error)
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "Server disconnected"  # its own text can be all that was received
     return str(error) or type(error).__name__
 
 

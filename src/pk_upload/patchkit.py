@@ -218,10 +218,10 @@ class PatchKit:
         """The session under this client, for who drives attempts of their own."""
         return self._http
 
-    def listening(self, on_event: OnEvent, retry: RetryPolicy | None = None) -> Self:
-        """The same client, telling `on_event` of repeated calls, and with another `retry` policy if given."""
+    def listening(self, on_event: OnEvent, *, retries: int) -> Self:
+        """The same client, telling `on_event` of repeated calls, with so many attempts after the first."""
         other = copy.copy(self)
-        other._http = self._http.listening(on_event, retry)
+        other._http = self._http.listening(on_event, retries=retries)
         return other
 
     async def account(self) -> Account:
@@ -354,7 +354,7 @@ def decode(body: bytes, kind: type[T], what: str) -> T:
             str(error).replace(" - at `$.", ", in the field `").replace(" - at `$", ", in the answer `$")
         )
         raise UnexpectedAnswer(f"{what}: {problem}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnexpectedAnswer(f"{what}: the answer is no JSON") from None
 
 
@@ -366,7 +366,10 @@ def _segment(text: str) -> str:
     """One segment of a path, whatever the user typed."""
     if not text or text in {".", ".."}:
         raise UsageError(f"not an identifier: {text!r}")
-    return quote(text, safe="")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise UsageError(f"not an identifier: {text!r}") from None
 
 
 def _flag(value: bool) -> str:

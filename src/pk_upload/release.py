@@ -13,7 +13,6 @@ import anyio
 from pk_upload.archive import preflight
 from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError, UploadFailed
 from pk_upload.events import Message, OnEvent, Stage, emitter
-from pk_upload.http import RetryPolicy
 from pk_upload.patchkit import PatchKit, Version
 from pk_upload.steps import Run, Wishes, check, find_or_make_draft, process, publish, scheduled_for
 from pk_upload.transfer import Source, TransferConfig, begin, open_journal
@@ -80,7 +79,7 @@ async def release(
         app, label, changelog, publish, wait, overwrite_draft, processing_timeout, publishing_timeout
     )
     config, emit = config or TransferConfig(), emitter(on_event)
-    patchkit = patchkit.listening(emit, RetryPolicy(retries=config.retries))
+    patchkit = patchkit.listening(emit, retries=config.retries)
     async with Source(Path(source)) as opened:
         await anyio.to_thread.run_sync(preflight, opened.path)
         about = begin(opened, patchkit, app=app, label=label)

@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from pk_upload.errors import ConnectFailed, NetworkError, PkUploadError, ServerError
 from pk_upload.events import Retry
-from pk_upload.http import RetryPolicy
 from pk_upload.patchkit import PatchKit
 from pk_upload.steps.run import Run
 
@@ -23,7 +22,7 @@ async def settled(
 
     `ask` gets a client that repeats nothing by itself. Raises what `ask` raises when the retries are over.
     """
-    once = run.patchkit.listening(run.emit, RetryPolicy(retries=0))
+    once = run.patchkit.listening(run.emit, retries=0)
 
     async def attempt() -> T:
         try:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pk_upload.errors import NotFound, UploadFailed
 from pk_upload.events import OnEvent, Stage, Warned, emitter
-from pk_upload.http import RetryPolicy
 from pk_upload.patchkit import PatchKit
 from pk_upload.transfer.config import TransferConfig
 from pk_upload.transfer.journal import Journal, open_journal
@@ -45,7 +44,7 @@ async def upload(
     `SourceChanged`, `UploadFailed`, `StateLocked`, and what `PatchKit` raises.
     """
     config, emit = config or TransferConfig(), emitter(on_event)
-    patchkit = patchkit.listening(emit, RetryPolicy(retries=config.retries))
+    patchkit = patchkit.listening(emit, retries=config.retries)
     async with Source(Path(source)) as opened:
         about = begin(opened, patchkit)
         async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:

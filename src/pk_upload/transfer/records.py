@@ -142,7 +142,7 @@ def replay(journal: bytes) -> tuple[State, int]:
     """
     state = State()
     whole = journal.rfind(b"\n") + 1
-    for number, line in enumerate(journal[:whole].splitlines(), 1):
+    for number, line in enumerate(journal[:whole].split(b"\n")[:-1], 1):
         record = _decode(line, number)
         if (state.begun is None) != (isinstance(record, Begun) and number == 1):
             raise Damaged("its first line does not say what it is about")

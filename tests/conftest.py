@@ -1,0 +1,49 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import random
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seed_server import SeedServer
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting, proxy or state of the machine reaches a test."""
+    for name in ("PATCHKIT_API_KEY", "PATCHKIT_APP", "PATCHKIT_API_URL", "PATCHKIT_UPLOAD_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("PK_UPLOAD_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg-data"))
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    """A real ZIP of about 300 kB: an executable and data that no compression makes smaller."""
+    noise = random.Random(7)
+    path = tmp_path / "build.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("game.exe", b"MZ" + noise.randbytes(100_000))
+        archive.writestr("data/level1.bin", noise.randbytes(150_000))
+        archive.writestr("data/readme.txt", "read me\n" * 1000)
+        archive.writestr(zipfile.ZipInfo("data/stored.bin"), noise.randbytes(50_000))
+    return path
+
+
+@pytest.fixture
+def seed_server() -> Iterator[SeedServer]:
+    with SeedServer() as server:
+        yield server

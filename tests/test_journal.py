@@ -1,0 +1,255 @@
+"""What a run leaves behind, and what the next one makes of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pk_upload.errors import StateLocked
+from pk_upload.events import Event, Warned
+from pk_upload.transfer import open_journal
+from pk_upload.transfer.records import (
+    FORMAT,
+    Begun,
+    ChunkDone,
+    Damaged,
+    JobStarted,
+    PublishAsked,
+    Record,
+    UploadDropped,
+    UploadMade,
+    VersionAsked,
+    VersionMade,
+    encode,
+    replay,
+)
+from pk_upload.transfer.source import Fingerprint
+
+pytestmark = pytest.mark.anyio
+
+PRINT = Fingerprint(100_000, 1, 2, "d" * 64)
+BEGUN = Begun(FORMAT, "/build.zip", PRINT, "https://api.example", "app", "1.0")
+UPLOADED: list[Record] = [BEGUN, VersionAsked(), VersionMade(3), UploadMade(9, 10_000)]
+
+later_records = st.one_of(
+    st.builds(ChunkDone, st.integers(0, 9), st.text("0123456789abcdef", min_size=32, max_size=32)),
+    st.builds(JobStarted, st.text(min_size=1)),
+    st.just(PublishAsked()),
+)
+
+
+def lines(*records: Record) -> bytes:
+    return b"".join(map(encode, records))
+
+
+def test_records_add_up() -> None:
+    state, whole = replay(lines(*UPLOADED, ChunkDone(4, "ab"), ChunkDone(0, "cd"), JobStarted("guid")))
+    assert state.begun == BEGUN
+    assert (state.version_id, state.upload_id, state.chunk_size, state.job_guid) == (3, 9, 10_000, "guid")
+    assert state.chunks == {0, 4}
+    assert whole == len(lines(*UPLOADED, ChunkDone(4, "ab"), ChunkDone(0, "cd"), JobStarted("guid")))
+
+
+@pytest.mark.parametrize("record", [UploadDropped(), BEGUN])
+def test_a_lost_upload_takes_its_chunks_and_its_job_with_it(record: Record) -> None:
+    state, _ = replay(lines(*UPLOADED, ChunkDone(4), JobStarted("guid"), record))
+    assert state.version_id == 3
+    assert (state.upload_id, state.chunks, state.job_guid) == (None, set(), None)
+
+
+@given(st.lists(later_records, max_size=8))
+def test_every_prefix_is_read_and_trusts_nothing_unconfirmed(more: list[Record]) -> None:
+    records = [*UPLOADED, *more]
+    journal = lines(*records)
+    ends = [len(lines(*records[:count])) for count in range(len(records) + 1)]
+    for cut in range(len(journal) + 1):
+        state, whole = replay(journal[:cut])
+        count = sum(end <= cut for end in ends) - 1
+        assert whole == ends[count]
+        confirmed = {record.index for record in records[:count] if isinstance(record, ChunkDone)}
+        assert state.chunks == confirmed
+
+
+@given(st.data())
+def test_every_flipped_bit_is_detected(data: st.DataObject) -> None:
+    journal = bytearray(lines(*UPLOADED, ChunkDone(4, "ab" * 16), ChunkDone(7, "cd" * 16)))
+    bit = data.draw(st.integers(0, len(journal) * 8 - 1))
+    journal[bit // 8] ^= 1 << bit % 8
+    torn_end = bit // 8 == len(journal) - 1  # without its line feed the last line counts as torn
+    if torn_end:
+        assert replay(bytes(journal))[0].chunks == {4}
+    else:
+        with pytest.raises(Damaged):
+            replay(bytes(journal))
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_damage_and_nothing_else(garbage: bytes) -> None:
+    try:
+        state, _ = replay(garbage)
+    except Damaged:
+        return
+    assert state.begun is None
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        lines(VersionMade(1)),
+        lines(Begun(FORMAT + 1, "/b", PRINT, "https://a")),
+        lines(BEGUN, ChunkDone(0)),
+        lines(*UPLOADED, ChunkDone(10)),
+        lines(*UPLOADED, ChunkDone(-1)),
+        lines(BEGUN, UploadMade(1, 0)),
+    ],
+)
+def test_values_that_no_run_writes_are_damage(journal: bytes) -> None:
+    with pytest.raises(Damaged):
+        replay(journal)
+
+
+async def keep(state_dir: Path, *records: Record, about: Begun = BEGUN) -> tuple[set[int], list[Event]]:
+    """One run that writes `records`; the chunks it found confirmed, and its events."""
+    events: list[Event] = []
+    async with open_journal(about, events.append, state_dir=state_dir) as journal:
+        found = set(journal.state.chunks)
+        for record in records:
+            await journal.record(record)
+    return found, events
+
+
+async def test_a_second_run_finds_what_the_first_wrote(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1), ChunkDone(5))
+    found, events = await keep(tmp_path)
+    assert found == {1, 5}
+    assert not events
+
+
+async def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    state_dir = tmp_path / "state"
+    await keep(state_dir, VersionAsked())
+    assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in state_dir.iterdir()} == {0o600}
+
+
+async def test_another_label_is_another_journal(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
+    other = Begun(FORMAT, BEGUN.source, PRINT, BEGUN.api_url, BEGUN.app, "2.0")
+    found, _ = await keep(tmp_path, about=other)
+    assert found == set()
+
+
+async def test_a_changed_source_keeps_the_version_and_starts_over(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
+    changed = Begun(FORMAT, BEGUN.source, Fingerprint(100_000, 9, 2, "e" * 64), BEGUN.api_url, "app", "1.0")
+    events: list[Event] = []
+    async with open_journal(changed, events.append, state_dir=tmp_path) as journal:
+        assert journal.state.version_id == 3
+        assert journal.state.upload_id is None
+    assert [type(event) for event in events] == [Warned]
+    assert "changed" in str(events[0])
+
+
+async def test_a_damaged_journal_is_named_and_set_aside(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
+    [path] = tmp_path.glob("*.journal")
+    content = bytearray(path.read_bytes())
+    content[20] ^= 1
+    path.write_bytes(content)
+    found, events = await keep(tmp_path)
+    assert found == set()
+    assert "damaged" in str(events[0])
+    [aside] = tmp_path.glob("*.damaged")
+    assert aside.read_bytes() == content
+
+
+async def test_a_torn_last_record_is_dropped_and_written_over(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
+    [path] = tmp_path.glob("*.journal")
+    with path.open("ab") as file:
+        file.write(encode(ChunkDone(2))[:-5])
+    found, events = await keep(tmp_path, ChunkDone(3))
+    assert found == {1}
+    assert not events
+    found, _ = await keep(tmp_path)
+    assert found == {1, 3}
+
+
+async def test_nothing_is_left_when_all_is_done(tmp_path: Path) -> None:
+    async with open_journal(BEGUN, print, state_dir=tmp_path) as journal:
+        await journal.finish()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_second_run_at_the_same_time_is_told_who_holds_it(tmp_path: Path) -> None:
+    async with open_journal(BEGUN, print, state_dir=tmp_path):
+        with pytest.raises(StateLocked, match=str(os.getpid())):
+            async with open_journal(BEGUN, print, state_dir=tmp_path):
+                pytest.fail("two runs hold one journal")
+    await keep(tmp_path)
+
+
+async def test_a_killed_run_holds_nothing(tmp_path: Path) -> None:
+    program = (
+        "import anyio, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "import test_journal as t\n"
+        "async def main():\n"
+        "    async with t.open_journal(t.BEGUN, print, state_dir=Path(sys.argv[1])) as journal:\n"
+        "        for record in (*t.UPLOADED[1:], t.ChunkDone(6)):\n"
+        "            await journal.record(record)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "anyio.run(main)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        check=False,
+    )
+    assert killed.returncode == -9
+    found, _ = await keep(tmp_path)
+    assert found == {6}
+
+
+async def test_a_full_disk_costs_the_resume_and_not_the_run(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    events: list[Event] = []
+    async with open_journal(BEGUN, events.append, state_dir=tmp_path) as journal:
+        await journal.close()
+        await journal.open(Path("/dev/full"))
+        await journal.record(VersionMade(3))
+        await journal.record(UploadMade(9, 10_000))
+        assert (journal.state.version_id, journal.state.upload_id) == (3, 9)
+    assert [type(event) for event in events] == [Warned]
+
+
+async def test_a_state_directory_that_cannot_be_costs_the_resume_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    events: list[Event] = []
+    async with open_journal(BEGUN, events.append, state_dir=tmp_path / "file" / "state") as journal:
+        await journal.record(VersionMade(3))
+        assert journal.state.version_id == 3
+    assert "cannot be resumed" in str(events[0])
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 400))
+async def test_a_journal_cut_anywhere_is_gone_on_with(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    state_dir = tmp_path_factory.mktemp("state")
+    await keep(state_dir, *UPLOADED[1:], ChunkDone(1), ChunkDone(2))
+    [path] = state_dir.glob("*.journal")
+    os.truncate(path, min(cut, path.stat().st_size))
+    _, events = await keep(state_dir, *UPLOADED[1:], ChunkDone(5))
+    assert not events
+    found, _ = await keep(state_dir)
+    assert found == {5}

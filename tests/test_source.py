@@ -1,0 +1,93 @@
+"""The file on disk: read in threads, watched for changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pk_upload.errors import PreflightFailed, SourceChanged, SourceUnreadable
+from pk_upload.transfer.source import Digest, Source
+
+pytestmark = pytest.mark.anyio
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(min_size=1, max_size=5000), data=st.data())
+async def test_reads_and_hashes_any_range(tmp_path: Path, content: bytes, data: st.DataObject) -> None:
+    path = tmp_path / "source"
+    path.write_bytes(content)
+    offset = data.draw(st.integers(0, len(content) - 1))
+    size = data.draw(st.integers(1, len(content) - offset))
+    view, digest = memoryview(bytearray(size)), Digest(wanted=True)
+    async with Source(path) as source:
+        await source.read(view, offset, digest)
+    assert bytes(view) == content[offset : offset + size]
+    assert digest.hex() == hashlib.md5(content[offset : offset + size]).hexdigest()
+
+
+async def test_without_a_checksum_there_is_none(build: Path) -> None:
+    digest = Digest(wanted=False)
+    async with Source(build) as source:
+        await source.read(memoryview(bytearray(10)), 0, digest)
+    assert digest.hex() == ""
+
+
+async def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match="does not exist"):
+        async with Source(tmp_path / "missing.zip"):
+            pass
+
+
+async def test_a_folder_is_no_source(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match="is a folder") as caught:
+        async with Source(tmp_path):
+            pass
+    assert "ZIP" in caught.value.hint
+
+
+async def test_a_pipe_is_no_source(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceUnreadable, match="no regular file"):
+        async with Source(tmp_path / "pipe"):
+            pass
+
+
+async def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.zip").touch()
+    with pytest.raises(PreflightFailed, match="is empty"):
+        async with Source(tmp_path / "empty.zip"):
+            pass
+
+
+async def test_a_file_that_shrinks_is_noticed(build: Path) -> None:
+    async with Source(build) as source:
+        os.truncate(build, 1000)
+        with pytest.raises(SourceChanged, match="shorter"):
+            await source.read(memoryview(bytearray(2000)), 0, Digest(wanted=True))
+
+
+@pytest.mark.parametrize("how", ["touched", "rewritten", "replaced", "removed"])
+async def test_every_change_is_noticed(build: Path, tmp_path: Path, how: str) -> None:
+    content = build.read_bytes()
+    status = build.stat()
+    async with Source(build) as source:
+        await source.check_unchanged()
+        match how:
+            case "touched":
+                os.utime(build, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+            case "rewritten":  # the same size and the same time
+                build.write_bytes(content[:-40] + bytes(reversed(content[-40:])))
+                os.utime(build, ns=(status.st_atime_ns, status.st_mtime_ns))
+            case "replaced":
+                (tmp_path / "new").write_bytes(content)
+                os.utime(tmp_path / "new", ns=(status.st_atime_ns, status.st_mtime_ns))
+                (tmp_path / "new").replace(build)
+            case "removed":
+                build.unlink()
+        with pytest.raises(SourceChanged):
+            await source.check_unchanged()
