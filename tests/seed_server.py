@@ -55,8 +55,8 @@ class SeedServer:
         self.gather = 0  # hold the first chunks until this many have come together
         self.gathered = threading.Event()
         self.ended = threading.Event()
-        self.job_looks = 2
-        self.publish_looks = 2
+        self.job_looks = 1
+        self.publish_looks = 1
         self.after_job: dict[str, Any] = {}
         self.after_publish: dict[str, Any] = {}
         self.job_end: dict[str, Any] = {}

@@ -108,6 +108,7 @@ class Http:
         retry: RetryPolicy | None = None,
         timeout: float = 60.0,
         connect_timeout: float = 20.0,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._auth = dict(auth)
         hidden = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
@@ -115,6 +116,7 @@ class Http:
         self._retry = retry or RetryPolicy()
         self._timeout = timeout
         self._connect_timeout = connect_timeout
+        self._ssl_context = ssl_context
         self._session: aiohttp.ClientSession | None = None
         self._answered = False
         self._emit = emitter(None)
@@ -122,7 +124,7 @@ class Http:
     async def __aenter__(self) -> Self:
         # Lanes bound the connections, not the pool; the service sets no cookie that matters.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl_context or True),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "pk-upload", "Accept": "application/json"},
             middlewares=(self._as_asked,),

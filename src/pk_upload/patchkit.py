@@ -20,6 +20,8 @@ from pk_upload.events import OnEvent
 from pk_upload.http import Http, RetryPolicy, base_url, clean_secret
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from aiohttp import Payload
 
 __all__ = [
@@ -160,7 +162,8 @@ class PatchKit:
     """A client of one account. Use it as an async context manager.
 
     `api_url` takes every call but chunks, which go to `upload_url`; when only `api_url` is given, both go
-    there. `api_key` may be left out for what is public. `timeout` is the deadline of one call in seconds.
+    there. `api_key` may be left out for what is public. `timeout` is the deadline of one call in seconds,
+    `ssl_context` says which certificates are trusted, by default those of the system.
     Every coroutine raises `ApiError`s by status, `NetworkError`s, `Redirected` and `UnexpectedAnswer`.
     Raises `UsageError` for an address or a key that cannot be one.
     """
@@ -173,12 +176,17 @@ class PatchKit:
         upload_url: str | None = None,
         retry: RetryPolicy | None = None,
         timeout: float = 60.0,
+        ssl_context: SSLContext | None = None,
     ) -> None:
         key = None if api_key is None else clean_secret(api_key, "API key")
         self.api_url = base_url(api_url or API_URL)
         self.upload_url = base_url(upload_url or api_url or UPLOAD_URL)
         self._http = Http(
-            auth={"X-Api-Key": key} if key else {}, secrets=(key or "",), retry=retry, timeout=timeout
+            auth={"X-Api-Key": key} if key else {},
+            secrets=(key or "",),
+            retry=retry,
+            timeout=timeout,
+            ssl_context=ssl_context,
         )
 
     @classmethod
