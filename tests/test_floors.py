@@ -93,7 +93,7 @@ def test_a_file_has_one_subject(module: Path) -> None:
 @pytest.mark.parametrize(
     "first", ["import pk_upload", "import pk_upload.release", "import pk_upload.transfer"]
 )
-def test_the_names_of_the_library_are_there_in_any_order(module: str) -> None:
+def test_the_names_of_the_library_are_there_in_any_order(first: str) -> None:
     program = (
         f"import {module}\nimport pk_upload\nfor name in pk_upload.__all__: assert getattr(pk_upload, name)\n"
     )
