@@ -90,13 +90,10 @@ def test_a_file_has_one_subject(module: Path) -> None:
     assert len(module.read_text().splitlines()) <= 400
 
 
-@pytest.mark.parametrize(
-    "first", ["import pk_upload", "import pk_upload.release", "import pk_upload.transfer"]
-)
+@pytest.mark.parametrize("first", ["pk_upload", "pk_upload.release", "pk_upload.transfer"])
 def test_the_names_of_the_library_are_there_in_any_order(first: str) -> None:
-    program = (
-        f"import {module}\nimport pk_upload\nfor name in pk_upload.__all__: assert getattr(pk_upload, name)\n"
-    )
+    program = f"import {first}, pk_upload\n"
+    program += "for name in pk_upload.__all__: assert getattr(pk_upload, name)\n"
     program += "assert callable(pk_upload.release) and callable(pk_upload.upload)\n"
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
 
