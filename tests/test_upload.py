@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -201,6 +202,40 @@ async def test_an_early_refusal_is_read_although_the_body_was_not(
     seed_server.trouble("POST chunk", refuse)
     with pytest.raises(AuthenticationFailed):
         await upload(patchkit, big, config=changed(config, chunk_size=8_000_000))
+
+
+async def test_an_answer_to_half_a_chunk_confirms_nothing(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, tmp_path: Path
+) -> None:
+    big = tmp_path / "big.bin"
+    big.write_bytes(bytes(range(256)) * 100_000)
+
+    def hasty(handler: Handler) -> bool:
+        handler.rfile.read(65536)
+        handler.reply(201, {"id": 1}, {"Connection": "close"})
+        handler.close_connection = True
+        seed_server.ended.wait(1)
+        return True
+
+    seed_server.trouble("POST chunk", hasty)
+    events: list[Event] = []
+    whole = changed(config, chunk_size=30_000_000)
+    await upload(patchkit, big, config=whole, on_event=events.append)
+    assert seed_server.sha256() == sha256(big)
+    assert ["before it was sent" in event.cause for event in events if isinstance(event, ChunkRetry)] == [
+        True
+    ]
+
+
+async def test_a_name_that_is_no_text_is_uploaded_and_resumed(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
+) -> None:
+    odd = build.rename(build.parent / os.fsdecode(b"b\xff\xfe.zip"))
+    seed_server.trouble("POST chunk", *[fine] * 6, *[answer(400)] * 100)
+    with pytest.raises(UploadFailed):
+        await upload(patchkit, odd, config=changed(config, concurrency=1))
+    seed_server.troubles.clear()
+    assert (await upload(patchkit, odd, config=config)).bytes_resumed == 6 * CHUNK
 
 
 async def test_what_was_confirmed_is_not_sent_again_by_the_next_run(

@@ -46,7 +46,7 @@ class ChunkBody(aiohttp.Payload):
     """The body of one attempt at one chunk; good for a single use.
 
     `failure` is the source's error, if that is what ended the attempt; `paused` while a rate limit holds
-    bytes back; `md5` is set once all is written.
+    bytes back; `md5` is set and `complete` true once all is written.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class ChunkBody(aiohttp.Payload):
         self.paused = False
         self.failure: PkUploadError | None = None
         self.md5 = ""
+        self.complete = False
 
     def decode(self, *_: object, **__: object) -> str:
         raise TypeError("a chunk is streamed and has no text")
@@ -96,6 +97,7 @@ class ChunkBody(aiohttp.Payload):
             await self._stream(writer)
             self.md5 = self._digest.hex()
             await self._put(writer, _tail(self._boundary, self.md5))
+            self.complete = True
         except PkUploadError as error:
             self.failure = error
             raise

@@ -55,7 +55,8 @@ async def upload(
 
 def begin(source: Source, patchkit: PatchKit, *, app: str = "", label: str = "") -> Begun:
     """What a journal of this source is about."""
-    path = str(source.path.resolve())
+    # A name that is no text still has to fit into JSON.
+    path = os.fsencode(source.path.resolve()).decode("utf-8", "backslashreplace")
     return Begun(FORMAT, path, source.fingerprint, patchkit.api_url, app, label)
 
 

@@ -149,7 +149,7 @@ def _read(path: Path) -> State:
 def _name(begun: Begun) -> str:
     """One journal for each source, server, app and label."""
     what = "\0".join((begun.source, begun.api_url, begun.app, begun.label))
-    return hashlib.sha256(what.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    return hashlib.sha256(what.encode()).hexdigest()[:24]
 
 
 def _locked(path: Path) -> filelock.BaseFileLock:

@@ -9,6 +9,7 @@ from pk_upload.errors import (
     AuthenticationFailed,
     BadRequest,
     ChunkMismatch,
+    ConnectionLost,
     Forbidden,
     NotFound,
     PkUploadError,
@@ -79,14 +80,13 @@ class Crew:
             await self._lane()
 
     async def _lane(self) -> None:
-        buffers = Buffers(min(PIECE, self._config.chunk_size))
+        spare: list[Buffers] = []
         while (chunk := self._schedule.take()) is not None:
             try:
-                md5 = await self._deliver(chunk, buffers)
+                md5 = await self._deliver(chunk, spare)
             except BadRequest as error:
                 if not self._schedule.refuse(chunk):
                     raise _refused_for_good(chunk, error) from error
-                buffers = Buffers(min(PIECE, self._config.chunk_size))
                 continue
             except ApiError as error:
                 if isinstance(error, _THEIR_OWN):
@@ -97,14 +97,15 @@ class Crew:
             self._schedule.confirm(chunk)
             self._tally.confirm(chunk.size)
 
-    async def _deliver(self, chunk: Chunk, buffers: Buffers) -> str:
+    async def _deliver(self, chunk: Chunk, spare: list[Buffers]) -> str:
         """The MD5 of the chunk as it was sent and confirmed, after as many attempts as it takes."""
-        spare = [buffers]
 
         async def attempt() -> str:
-            # A thread may still be writing into the buffers of an attempt that failed: they are not reused.
-            mine = spare.pop() if spare else Buffers(min(PIECE, self._config.chunk_size))
-            return await self._attempt(chunk, mine)
+            buffers = spare.pop() if spare else Buffers(min(PIECE, self._config.chunk_size))
+            md5 = await self._attempt(chunk, buffers)
+            # Only now: after a failure, a thread may still be writing into them.
+            spare.append(buffers)
+            return md5
 
         def tell(count: int, error: PkUploadError, wait: float) -> None:
             self._emit(ChunkRetry(chunk.index, chunk.offset, count, error.message, wait))
@@ -133,6 +134,8 @@ class Crew:
             if body.failure is not None:
                 raise body.failure from None
             raise
+        if not body.complete:
+            raise ConnectionLost(f"chunk {chunk.index} was answered before it was sent")
         return body.md5
 
     async def _watch(self, body: ChunkBody, chunk: Chunk) -> None:
