@@ -6,7 +6,16 @@ service before anything is asked for again.
 
 from pk_upload.steps.draft import find_or_make_draft
 from pk_upload.steps.processing import check, process
-from pk_upload.steps.publishing import publish, scheduled_for
+from pk_upload.steps.publishing import publish, publish_version, scheduled_for
 from pk_upload.steps.run import Run, Wishes
 
-__all__ = ["Run", "Wishes", "check", "find_or_make_draft", "process", "publish", "scheduled_for"]
+__all__ = [
+    "Run",
+    "Wishes",
+    "check",
+    "find_or_make_draft",
+    "process",
+    "publish",
+    "publish_version",
+    "scheduled_for",
+]

@@ -64,7 +64,9 @@ async def _make(run: Run) -> Version:
             return await _take(run, ours=asked_before)
 
     try:
-        return await settled(run, "the request for a new version", ask, lambda: _our_draft(run))
+        return await settled(
+            run.patchkit, run.emit, "the request for a new version", ask, lambda: _our_draft(run)
+        )
     except _REFUSALS as error:
         if not (asked_before or isinstance(error, ServerError)):
             await run.journal.finish()  # or a later draft of somebody else's would pass for ours

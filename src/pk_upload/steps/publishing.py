@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 
 from pk_upload.errors import Conflict, Forbidden, PublishingFailed
-from pk_upload.events import Progress
+from pk_upload.events import OnEvent, Progress
 from pk_upload.patchkit import PatchKit, Version
 from pk_upload.steps.polling import poll_until
 from pk_upload.steps.run import Run
 from pk_upload.steps.settling import settled
 from pk_upload.transfer.records import PublishAsked
 
-__all__ = ["publish", "scheduled_for"]
+__all__ = ["publish", "publish_version", "scheduled_for"]
 
 # A version reads as pending before publishing is acknowledged; to look a few times more costs nothing.
 LOOKS = 4
@@ -29,29 +30,60 @@ def scheduled_for(version: Version, now: float) -> int | None:
 
 
 async def publish(run: Run, version: Version) -> Version:
+    """The version, published or scheduled, or only begun with; see `publish_version`."""
+
+    async def remember() -> None:
+        await run.journal.record(PublishAsked())
+
+    run.begin("publishing", f"version {version.id}")
+    return await publish_version(
+        run.patchkit,
+        run.wishes.app,
+        version,
+        wait=run.wishes.wait,
+        timeout=run.wishes.publishing_timeout,
+        emit=run.emit,
+        asked=run.journal.state.publish_asked,
+        before_asking=remember,
+    )
+
+
+async def publish_version(
+    patchkit: PatchKit,
+    app: str,
+    version: Version,
+    *,
+    wait: bool,
+    timeout: float,
+    emit: OnEvent,
+    asked: bool = False,
+    before_asking: Callable[[], Awaitable[None]] | None = None,
+) -> Version:
     """The version, published or scheduled; only begun with where that is not to be waited for.
 
+    `asked` is whether an earlier run asked for it; `before_asking` is called before this one does.
     Raises `PublishingFailed` when the service lets go of it, and `GaveUpWaiting`.
     """
-    run.begin("publishing", f"version {version.id}")
-    if not _asked(run, version):
-        version = await _ask(run, version)
-    if not run.wishes.wait:
+    if not _asked(version, asked):
+        if before_asking is not None:
+            await before_asking()
+        version = await _ask(patchkit, app, version, emit)
+    if not wait:
         return version
     looks = LOOKS
 
     def over(now: Version) -> bool:
         nonlocal looks
-        run.emit(Progress("publishing", now.publish_progress or 0.0))
+        emit(Progress("publishing", now.publish_progress or 0.0))
         if now.draft and not now.pending_publish:
             looks -= 1
         return now.published or scheduled_for(now, time.time()) is not None or looks == 0
 
     version = await poll_until(
         over,
-        lambda: run.patchkit.version(run.wishes.app, version.id),
+        lambda: patchkit.version(app, version.id),
         what=f"publishing (version {version.id})",
-        timeout=run.wishes.publishing_timeout,
+        timeout=timeout,
         flag="--publishing-timeout",
     )
     if not version.published and scheduled_for(version, time.time()) is None:
@@ -59,7 +91,7 @@ async def publish(run: Run, version: Version) -> Version:
     return version
 
 
-def _asked(run: Run, version: Version) -> bool:
+def _asked(version: Version, by_us: bool) -> bool:
     """Whether publishing was asked for already: by us, by somebody else, or by the service itself.
 
     A draft that merely has a `publish_time` still has to be published to be scheduled.
@@ -68,23 +100,20 @@ def _asked(run: Run, version: Version) -> bool:
         return True
     if scheduled_for(version, time.time()) is None:
         return False
-    return run.journal.state.publish_asked or not version.draft or bool(version.publish_progress)
+    return by_us or not version.draft or bool(version.publish_progress)
 
 
-async def _ask(run: Run, version: Version) -> Version:
-    app = run.wishes.app
-    await run.journal.record(PublishAsked())
-
+async def _ask(patchkit: PatchKit, app: str, version: Version, emit: OnEvent) -> Version:
     async def ask(client: PatchKit) -> Version:
         await client.publish_version(app, version.id)
         return version
 
     async def find() -> Version | None:
-        found = await run.patchkit.version(app, version.id)
-        return found if _asked(run, found) else None
+        found = await patchkit.version(app, version.id)
+        return found if _asked(found, by_us=True) else None
 
     try:
-        return await settled(run, f"the request to publish version {version.id}", ask, find)
+        return await settled(patchkit, emit, f"the request to publish version {version.id}", ask, find)
     except (Forbidden, Conflict):
         # Somebody else, or the service itself, was faster.
         found = await find()

@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pk_upload.errors import ConnectFailed, NetworkError, PkUploadError, ServerError
-from pk_upload.events import Retry
+from pk_upload.events import OnEvent, Retry, Warned
 from pk_upload.patchkit import PatchKit
-from pk_upload.steps.run import Run
 
 __all__ = ["settled"]
 
@@ -16,13 +15,17 @@ T = TypeVar("T")
 
 
 async def settled(
-    run: Run, what: str, ask: Callable[[PatchKit], Awaitable[T]], find: Callable[[], Awaitable[T | None]]
+    patchkit: PatchKit,
+    emit: OnEvent,
+    what: str,
+    ask: Callable[[PatchKit], Awaitable[T]],
+    find: Callable[[], Awaitable[T | None]],
 ) -> T:
     """What `ask` returns, or what `find` reads once an answer is lost; asked again only if it finds nothing.
 
     `ask` gets a client that repeats nothing by itself. Raises what `ask` raises when the retries are over.
     """
-    once = run.patchkit.listening(run.emit, retries=0)
+    once = patchkit.listening(emit, retries=0)
 
     async def attempt() -> T:
         try:
@@ -31,10 +34,10 @@ async def settled(
             found = None if isinstance(error, ConnectFailed) else await find()
             if found is None:
                 raise
-            run.warn(f"the answer to {what} was lost, but it was carried out")
+            emit(Warned(f"the answer to {what} was lost, but it was carried out"))
             return found
 
     def tell(count: int, error: PkUploadError, wait: float) -> None:
-        run.emit(Retry(what, count, error.message, wait))
+        emit(Retry(what, count, error.message, wait))
 
-    return await run.patchkit.http.retrying(attempt, repeatable=True, on_retry=tell)
+    return await patchkit.http.retrying(attempt, repeatable=True, on_retry=tell)

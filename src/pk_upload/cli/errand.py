@@ -1,0 +1,57 @@
+"""What a command comes to: work to be done on the event loop, and the answer it ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pk_upload.errors import DeadlineExceeded, PkUploadError
+from pk_upload.events import OnEvent
+
+__all__ = ["Answer", "Desk", "Errand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result: `value` is what `--json` prints, made of plain values and structs; `text` is for people.
+
+    `candid` is for the one answer that shows a key on purpose: the sandbox's own.
+    """
+
+    value: Any
+    text: str
+    candid: bool = False
+
+
+class Desk(Protocol):
+    """What work has at hand: where events go, and where an answer goes that cannot wait for the end."""
+
+    @property
+    def emit(self) -> OnEvent: ...
+
+    def answer(self, answer: Answer) -> None:
+        """Prints the one answer of the run."""
+
+    def note(self, text: str) -> None:
+        """Prints a line on stderr, unless the user wants quiet."""
+
+
+def _too_late(timeout: float) -> PkUploadError:
+    return DeadlineExceeded(
+        f"the time of {timeout:g} s was over", hint="Allow more time with --timeout, or try again."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Work that ends with an answer, or with `None` where it has printed one.
+
+    `timeout` bounds it in seconds, and `too_late` makes the error for when it is over. `resumable` is
+    whether the same command goes on where this one is interrupted.
+    """
+
+    work: Callable[[Desk], Awaitable[Answer | None]]
+    timeout: float | None = None
+    too_late: Callable[[float], PkUploadError] = _too_late
+    resumable: bool = False

@@ -1,0 +1,188 @@
+"""Options that several commands share, and how help shows them.
+
+The shared ones may stand before or after the command. They are not handed to the command's function but
+kept in the `Settings`, where the last one given wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, TypeVar
+
+import click
+
+from pk_upload.cli.settings import Settings
+from pk_upload.cli.values import CONCURRENCY, RATE, SECONDS, SIZE
+
+__all__ = ["Command", "Group", "Option", "app_option", "call_options", "global_options", "transfer_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Option(click.Option):
+    """An option that help shows under `section`."""
+
+    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class Command(click.Command):
+    """A command whose help shows its options by section."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"context_settings": CONTEXT, **kwargs})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
+        for title, rows in sections.items():  # never empty: the first holds --help
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+class Group(Command, click.Group):
+    """A group that imports a command when it is called for. `places` has a "module:attribute" by name."""
+
+    def __init__(self, *args: Any, places: dict[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, no_args_is_help=False, **kwargs)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [*self._places]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        place = self._places.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        Command.format_options(self, ctx, formatter)
+
+
+def app_option(function: F) -> F:
+    """The option that names the app."""
+    return _kept("--app", metavar="SECRET", help="The app's secret.  [env: PATCHKIT_APP]")(function)
+
+
+def global_options(function: F) -> F:
+    """The options every command has."""
+    where = "Global options"
+    return _all(
+        function,
+        _kept("--api-key", section=where, metavar="KEY", help="[env: PATCHKIT_API_KEY]"),
+        _kept(
+            "--api-url",
+            section=where,
+            metavar="URL",
+            help="[env: PATCHKIT_API_URL; default: https://api2.patchkit.net]",
+        ),
+        _kept(
+            "--upload-url",
+            section=where,
+            metavar="URL",
+            help="Where chunks go: the API's address if only that is given.  "
+            "[env: PATCHKIT_UPLOAD_URL; default: https://api.patchkit.net]",
+        ),
+        _kept("--json", section=where, is_flag=True, help="One JSON value on stdout, on failure too."),
+        _kept(
+            "--progress",
+            section=where,
+            type=click.Choice(["auto", "bar", "log", "json", "none"]),
+            help="How progress is told on stderr.  [default: auto: a bar on a terminal, else lines]",
+        ),
+        _kept("--quiet", section=where, is_flag=True, help="Nothing on stderr but errors and warnings."),
+        _kept("--verbose", section=where, is_flag=True, help="What is done, in detail, on stderr."),
+    )
+
+
+def call_options(function: F) -> F:
+    """The options of commands that call the service."""
+    return _all(function, *_CALLS)
+
+
+def transfer_options(function: F) -> F:
+    """The options of commands that upload."""
+    where = "Transfer options"
+    return _all(
+        function,
+        _kept(
+            "--concurrency",
+            section=where,
+            metavar="N|auto",
+            type=CONCURRENCY,
+            help="Chunks sent at once.  [default: auto]",
+        ),
+        _kept(
+            "--chunk-size",
+            section=where,
+            metavar="SIZE",
+            type=SIZE,
+            help="10M is 10MiB, 10MB is ten million bytes.  [default: 10MiB]",
+        ),
+        _kept("--limit-rate", section=where, metavar="RATE", type=RATE, help="At most so much a second: 5M."),
+        _kept(
+            "--stall-timeout",
+            section=where,
+            metavar="S",
+            type=SECONDS,
+            help="Send a chunk again when no byte of it moved for so long.  [default: 60]",
+        ),
+        *_CALLS,
+        _kept(
+            "--state-dir",
+            section=where,
+            metavar="DIR",
+            help="Where is kept what can be resumed.  [env: PK_UPLOAD_STATE_DIR]",
+        ),
+        _kept(
+            "--resume/--no-resume", section=where, help="Go on where an earlier run stopped.  [default: yes]"
+        ),
+        _kept("--checksum/--no-checksum", section=where, help="Send each chunk's MD5.  [default: yes]"),
+    )
+
+
+def _kept(*names: str, **how: Any) -> Callable[[F], F]:
+    """An option whose value goes to the settings when it stands on the command line."""
+    how.setdefault("default", None)
+    return click.option(*names, cls=Option, expose_value=False, callback=_keep, **how)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    name = param.name or ""
+    if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        ctx.ensure_object(Settings).given[name] = value
+    return value
+
+
+def _all(function: F, *decorators: Callable[[F], F]) -> F:
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+_CALLS: Sequence[Callable[[Any], Any]] = (
+    _kept(
+        "--retries",
+        section="Transfer options",
+        metavar="N",
+        type=click.IntRange(min=0),
+        help="Attempts after the first, for a call or a chunk.  [default: 8]",
+    ),
+    _kept(
+        "--timeout",
+        section="Transfer options",
+        metavar="S",
+        type=SECONDS,
+        help="For the whole run: 90, 15m, 2h.  [default: none]",
+    ),
+)

@@ -1,0 +1,148 @@
+"""What a run leaves behind: its answer on stdout, its failure on stderr, or either as JSON on stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import suppress
+from typing import Any, TextIO
+
+import click
+
+from pk_upload.cli.errand import Answer
+from pk_upload.cli.interruption import Interruption
+from pk_upload.cli.redaction import Redactor, plain
+from pk_upload.cli.settings import Settings
+from pk_upload.errors import PkUploadError
+
+__all__ = ["Interrupted", "Output"]
+
+
+class Interrupted(Exception):
+    """The run was ended by a signal."""
+
+
+class Output:
+    """Both streams of one run. Nothing is written to them but redacted."""
+
+    def __init__(self, settings: Settings, interruption: Interruption) -> None:
+        self._settings = settings
+        self._interruption = interruption
+
+    @property
+    def redactor(self) -> Redactor:
+        """Made anew each time, for more secrets may have become known."""
+        return Redactor(self._settings.secrets())
+
+    def answer(self, answer: Answer) -> None:
+        """Prints the one answer of the run."""
+        if not self._interruption.claim_stdout():
+            return
+        redactor = Redactor(()) if answer.candid else self.redactor
+        if not self._settings.json:
+            self._stdout(_steady(redactor.text(answer.text)))
+            return
+        import msgspec
+
+        value = redactor.value(msgspec.to_builtins(answer.value))
+        self._stdout(msgspec.json.encode(value).decode())
+
+    def failure(self, error: BaseException) -> int:
+        """Tells of `error` and returns the exit code it means."""
+        if isinstance(error, Interrupted):
+            self.stderr(self._interruption.say())
+            told = self._interruption.to_dict()
+        else:
+            told = _described(error)
+            if self._settings.verbose:
+                self._explain(error)
+            if not self._settings.json:
+                self._tell(told, error)
+        if self._settings.json and self._interruption.claim_stdout():
+            import json  # and not msgspec, which a mistaken argument should not have to wait for
+
+            value = {"error": self.redactor.value(told)}
+            self._stdout(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        return int(told["exit_code"])
+
+    def stderr(self, text: str) -> None:
+        """Writes lines to stderr, if there still is one."""
+        line = f"{self.safe(text)}\n"
+        if sys.stderr is not None:
+            with suppress(OSError, ValueError):
+                sys.stderr.write(line)
+                sys.stderr.flush()
+
+    def _explain(self, error: BaseException) -> None:
+        """What --verbose adds: what else went wrong, and for a bug where."""
+        if isinstance(error, PkUploadError):
+            for note in getattr(error, "__notes__", ()):
+                self.stderr(plain(note))
+        elif not isinstance(error, click.ClickException | OSError):
+            self.stderr("".join(traceback.format_exception(error)).rstrip())
+
+    def _tell(self, told: dict[str, Any], error: BaseException) -> None:
+        if isinstance(error, click.UsageError) and error.ctx is not None and _names_no_command(error):
+            self.stderr(error.ctx.get_help())
+            return
+        self.stderr(f"error: {plain(told['message'])}")
+        if told["hint"]:
+            self.stderr(f"hint: {plain(told['hint'])}")
+
+    def _stdout(self, text: str) -> None:
+        if sys.stdout is None:
+            raise OSError("there is no stdout for the result")
+        sys.stdout.flush()
+        line = f"{text}\n".encode("utf-8" if self._settings.json else sys.stdout.encoding, "backslashreplace")
+        try:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # The reader wanted no more; without this Python would complain when it flushes at the end.
+            _discard(sys.stdout)
+
+    def safe(self, text: str) -> str:
+        """`text` without secrets and, but for the ends of its lines, without control characters."""
+        return _steady(self.redactor.text(text))
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    """The JSON form of any error."""
+    match error:
+        case PkUploadError():
+            return dict(error.to_dict())
+        case click.UsageError():
+            where = error.ctx.command_path if error.ctx is not None else "pk-upload"
+            hint = f"`{where} --help` shows how it is used."
+            return {"type": "UsageError", "message": error.format_message(), "hint": hint, "exit_code": 2}
+        case OSError():
+            named = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+            return {"type": type(error).__name__, "message": named or str(error), "hint": "", "exit_code": 1}
+        case _:
+            said = plain(str(error))
+            kind = type(error).__name__
+            return {
+                "type": kind,
+                "message": f"unexpected {kind}: {said}" if said else f"unexpected {kind}",
+                "hint": "This is a bug; please report it with what --verbose prints.",
+                "exit_code": 1,
+            }
+
+
+def _steady(text: str) -> str:
+    """`text` with nothing in it that steers a terminal, but for the ends of its lines."""
+    return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in text.split("\n"))
+
+
+def _names_no_command(error: click.UsageError) -> bool:
+    """Whether the mistake is merely that a group was called without a command: help says it all."""
+    ctx = error.ctx
+    return type(error) is click.UsageError and ctx is not None and isinstance(ctx.command, click.Group)
+
+
+def _discard(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -1,0 +1,236 @@
+"""`pk-upload push`: a build from the disk to its publication."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pk_upload.cli.changelog import read_changelog
+from pk_upload.cli.errand import Answer, Desk, Errand
+from pk_upload.cli.options import Command, Option, app_option, global_options, transfer_options
+from pk_upload.cli.settings import Settings
+from pk_upload.cli.values import DAY, SECONDS
+from pk_upload.errors import UsageError
+
+if TYPE_CHECKING:
+    from pk_upload.patchkit import PatchKit
+    from pk_upload.release import Release
+
+__all__ = ["push"]
+
+EPILOG = """\
+\b
+Examples:
+  pk-upload push build.zip --app SECRET --label 1.4.2 --changelog @CHANGES.txt --publish
+  pk-upload push build.zip --label 1.4.2 --no-wait         the app from PATCHKIT_APP
+  pk-upload push build.zip --app SECRET --label 1.4.2 --dry-run
+  pk-upload push build.zip --publish --sandbox             try it, without an account
+
+Interrupted, the same command goes on where it stopped.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """What the flags ask for. `app` is `None` where the embedded sandbox has yet to make it."""
+
+    source: Path
+    app: str | None
+    label: str
+    changelog: str | None
+    publish: bool
+    wait: bool
+    overwrite_draft: bool
+    sandbox: bool
+    processing_timeout: float
+    publishing_timeout: float
+
+
+@click.command(cls=Command, epilog=EPILOG, short_help="Upload a build and see it published.")
+@click.argument("source", type=click.Path())
+@app_option
+@click.option("--label", metavar="TEXT", help="What players see the version called.")
+@click.option("--changelog", metavar="TEXT|@FILE", help="What is new, or the file that says it.")
+@click.option("--publish", is_flag=True, help="Publish the version once it is processed.")
+@click.option(
+    "--wait/--no-wait",
+    default=True,
+    help="See it processed and published, or leave once the upload is accepted; "
+    "the service then publishes by itself.  [default: wait]",
+)
+@click.option("--overwrite-draft", is_flag=True, help="Put the build into the draft there is.")
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Against a sandbox inside this process: no account, no network, nothing is kept. "
+    "Without --app it makes an app, without --label the file's name is the label.",
+)
+@click.option("--dry-run", is_flag=True, help="Check the source, say what would be done, and do nothing.")
+@click.option(
+    "--processing-timeout",
+    cls=Option,
+    section="Limits",
+    metavar="S",
+    type=SECONDS,
+    default=DAY,
+    help="How long to wait for processing.  [default: 1d]",
+)
+@click.option(
+    "--publishing-timeout",
+    cls=Option,
+    section="Limits",
+    metavar="S",
+    type=SECONDS,
+    default=DAY,
+    help="How long to wait for publishing.  [default: 1d]",
+)
+@transfer_options
+@global_options
+@click.pass_obj
+def push(
+    settings: Settings,
+    source: str,
+    label: str | None,
+    changelog: str | None,
+    publish: bool,
+    wait: bool,
+    overwrite_draft: bool,
+    sandbox: bool,
+    dry_run: bool,
+    processing_timeout: float,
+    publishing_timeout: float,
+) -> Errand:
+    """Uploads SOURCE, a ZIP, as a version of an app, sees it processed and, with --publish, published."""
+    if sandbox:
+        from pk_upload.cli.embedded import forbid_addresses
+
+        forbid_addresses(settings)
+        app = settings.given.get("app")  # the environment's is on the real service
+        label = label or Path(source).stem
+    else:
+        app = settings.require_app()
+    if not label:
+        raise UsageError("no label", hint="Give one with --label: it is what players see the version called.")
+    if not (sandbox or dry_run):
+        settings.require_key()
+    wish = _Push(
+        source=Path(source),
+        app=app,
+        label=label,
+        changelog=read_changelog(changelog),
+        publish=publish,
+        wait=wait,
+        overwrite_draft=overwrite_draft,
+        sandbox=sandbox,
+        processing_timeout=processing_timeout,
+        publishing_timeout=publishing_timeout,
+    )
+    if dry_run:
+        return Errand(lambda _: _rehearse(settings, wish))
+    resumable = not sandbox and settings.given.get("resume", True)
+    return Errand(lambda desk: _push(settings, wish, desk), resumable=resumable)
+
+
+async def _push(settings: Settings, wish: _Push, desk: Desk) -> Answer:
+    from pk_upload.release import release
+
+    config = settings.transfer(resume=not wish.sandbox)
+    async with _patchkit(settings, wish, desk) as patchkit:
+        app = wish.app or (await patchkit.create_app(wish.source.stem, "windows_x86_64")).secret
+        done = await release(
+            patchkit,
+            wish.source,
+            app=app,
+            label=wish.label,
+            changelog=wish.changelog,
+            publish=wish.publish,
+            wait=wish.wait,
+            overwrite_draft=wish.overwrite_draft,
+            processing_timeout=wish.processing_timeout,
+            publishing_timeout=wish.publishing_timeout,
+            timeout=settings.timeout,
+            config=config,
+            on_event=desk.emit,
+        )
+    return Answer(done.to_dict(), _summary(done, wish))
+
+
+@asynccontextmanager
+async def _patchkit(settings: Settings, wish: _Push, desk: Desk) -> AsyncIterator[PatchKit]:
+    from pk_upload.cli.client import connected
+    from pk_upload.cli.embedded import embedded
+
+    if wish.sandbox:
+        desk.note("sandbox: nothing of this run leaves this machine, and nothing of it is kept")
+    async with (embedded if wish.sandbox else connected)(settings, desk.emit) as patchkit:
+        yield patchkit
+
+
+async def _rehearse(settings: Settings, wish: _Push) -> Answer:
+    import anyio
+
+    from pk_upload.archive import preflight
+    from pk_upload.cli.wording import size
+    from pk_upload.transfer import Source
+    from pk_upload.transfer.plan import Plan
+
+    config = settings.transfer()
+    async with Source(wish.source) as opened:
+        found = await anyio.to_thread.run_sync(preflight, opened.path)
+        total = opened.size
+    chunks = len(Plan(total, config.chunk_size))
+    value = {
+        "source": str(wish.source),
+        "bytes_total": total,
+        "chunks": chunks,
+        "chunk_size": config.chunk_size,
+        "files": found.files,
+        "bytes_unpacked": found.unpacked,
+        "app": wish.app,
+        "label": wish.label,
+        "changelog": wish.changelog,
+        "publish": wish.publish,
+        "wait": wish.wait,
+        "overwrite_draft": wish.overwrite_draft,
+    }
+    then = "then published" if wish.publish else "then left as a draft"
+    cut = f"{_counted(chunks, 'chunk')} of {size(config.chunk_size)}"
+    text = (
+        f"would upload {wish.source}: {size(total)} in {cut}\n"
+        f"{_counted(found.files, 'file')}, {size(found.unpacked)} unpacked\n"
+        f"as the version {wish.label!r} of {wish.app or 'a new app'}, {then}"
+    )
+    return Answer(value, text)
+
+
+def _summary(done: Release, wish: _Push) -> str:
+    from pk_upload.cli.wording import size
+
+    sent = f"{size(done.bytes_sent)} sent, {size(done.bytes_resumed)} resumed"
+    lines = [
+        f"version {done.version_id} ({done.label}) {_outcome(done, wish)}",
+        f"{size(done.bytes_total)}: {sent}, in {done.elapsed:.1f} s",
+    ]
+    lines += [f"{message.severity}: {message.message}" for message in done.messages]
+    return "\n".join(lines)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _outcome(done: Release, wish: _Push) -> str:
+    from pk_upload.cli.wording import moment
+
+    if done.published:
+        return "is published"
+    if done.publish_time is not None:
+        return f"will be published at {moment(done.publish_time)}"
+    if not wish.wait:
+        return "was accepted and is being processed" + (", then published" if wish.publish else "")
+    return "is a draft, processed and ready to be published"

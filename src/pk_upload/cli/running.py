@@ -1,0 +1,138 @@
+"""The event loop around an errand: its view, its deadline, its interruption, its log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from pk_upload.cli.errand import Answer, Errand
+from pk_upload.cli.interruption import Interruption
+from pk_upload.cli.lines import Alarms, JsonLines, Lines, View
+from pk_upload.cli.output import Interrupted, Output
+from pk_upload.cli.settings import Settings
+from pk_upload.errors import first_cause
+from pk_upload.events import OnEvent, emitter
+
+__all__ = ["perform"]
+
+
+class _Desk:
+    """What the errand's work gets."""
+
+    def __init__(self, view: View, output: Output, *, quiet: bool) -> None:
+        self._view = view
+        self._output = output
+        self._quiet = quiet
+        self.emit: OnEvent = emitter(view.tell)
+
+    def answer(self, answer: Answer) -> None:
+        self._output.answer(answer)
+
+    def note(self, text: str) -> None:
+        if not self._quiet:
+            self._view.say(text)
+
+
+def perform(errand: Errand, settings: Settings, interruption: Interruption, output: Output) -> Answer | None:
+    """What the errand comes to. Raises what it raises, and `Interrupted` once a signal ended it."""
+
+    silent = settings.quiet or settings.progress in {"none", "json"}
+
+    async def run() -> Answer | None:
+        loop = asyncio.get_running_loop()
+        with anyio.CancelScope() as scope:
+            with (
+                interruption.cancelling(lambda: _cancel(scope, loop)),
+                _shown(settings, interruption, output) as view,
+                _logged(view, verbose=settings.verbose),
+            ):
+                return await _carried_out(errand, view, _Desk(view, output, quiet=silent))
+        raise Interrupted
+
+    try:
+        return anyio.run(run)
+    except Exception:
+        if interruption.signum is not None:
+            raise Interrupted from None  # whatever else went wrong on the way out
+        raise
+
+
+def _cancel(scope: anyio.CancelScope, loop: asyncio.AbstractEventLoop) -> None:
+    """From a signal's handler, which may run at any instant: the loop does it, woken up if it sleeps."""
+    loop.call_soon_threadsafe(scope.cancel)
+
+
+async def _carried_out(errand: Errand, view: View, desk: _Desk) -> Answer | None:
+    answer = None
+    with first_cause():
+        async with anyio.create_task_group() as group:
+            if view.interval is not None:
+                group.start_soon(_tick, view, view.interval)
+            with anyio.move_on_after(errand.timeout) as bound:
+                answer = await errand.work(desk)
+            group.cancel_scope.cancel()
+    if bound.cancelled_caught and errand.timeout is not None:
+        raise errand.too_late(errand.timeout)
+    return answer
+
+
+async def _tick(view: View, interval: float) -> None:
+    while True:
+        view.tick()
+        await anyio.sleep(interval)
+
+
+@contextmanager
+def _shown(settings: Settings, interruption: Interruption, output: Output) -> Iterator[View]:
+    """The view that the user asked for, closed at the end."""
+    kind = settings.progress
+    dumb = os.environ.get("TERM") == "dumb"
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    if kind == "auto":
+        kind = "bar" if terminal else "log"
+    view: View
+    if kind == "json":
+        view = JsonLines(output.stderr, output.redactor, quiet=settings.quiet)
+    elif kind == "none" or settings.quiet:
+        view = Alarms(output.stderr, wanted=kind != "none")
+    elif kind == "bar" and not dumb and sys.stderr is not None:
+        from pk_upload.cli.progress import SHOW_CURSOR, Bar
+
+        interruption.farewell = SHOW_CURSOR if terminal else b""
+        view = Bar(output.safe)
+    else:
+        view = Lines(output.stderr)
+    try:
+        yield view
+    finally:
+        view.close()
+        interruption.farewell = b""
+
+
+class _Handler(logging.Handler):
+    def __init__(self, view: View) -> None:
+        super().__init__(logging.DEBUG)
+        self._view = view
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._view.say(self.format(record))
+
+
+@contextmanager
+def _logged(view: View, *, verbose: bool) -> Iterator[None]:
+    """The log on stderr if it is wanted, and nowhere otherwise: not even what asyncio has to complain of."""
+    handler = _Handler(view) if verbose else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("pk_upload", "asyncio", "aiohttp")]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
+        if verbose:
+            logger.setLevel(logging.DEBUG if logger.name == "pk_upload" else logging.WARNING)
+    yield

@@ -1,0 +1,105 @@
+"""`pk-upload sandbox`: a local PatchKit to try things against."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pk_upload.cli.errand import Answer, Desk, Errand
+from pk_upload.cli.options import Command, global_options
+from pk_upload.cli.settings import SANDBOX_KEY, Settings
+from pk_upload.events import Warned
+from pk_upload.sandbox import FAULTS_HELP, FaultError
+from pk_upload.sandbox.faults import parse_fault
+
+__all__ = ["sandbox"]
+
+PORT = 8720
+EPILOG = """\
+\b
+Examples:
+  pk-upload sandbox
+  pk-upload sandbox --port 0 --fault status=503:count=3 --json
+
+Here --api-key is the key that the sandbox asks for, "sandbox" unless given; that of the environment is
+left alone.
+
+""" + "\n\n".join(f"\b\n{paragraph}" for paragraph in FAULTS_HELP.strip().split("\n\n"))
+
+
+class _FaultSpec(click.ParamType):  # type: ignore[type-arg]  # not generic in all of click 8
+    name = "spec"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            parse_fault(value)
+        except FaultError as error:
+            self.fail(str(error), param, ctx)
+        return value
+
+
+@click.command(cls=Command, epilog=EPILOG, short_help="Run a local PatchKit to try things against.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Where to listen.")
+@click.option(
+    "--port",
+    default=PORT,
+    show_default=True,
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    help="0 for any that is free.",
+)
+@click.option("--data-dir", metavar="DIR", help="Where everything is kept across restarts.")
+@click.option("--fault", "faults", multiple=True, metavar="SPEC", type=_FaultSpec(), help="See below.")
+@global_options
+@click.pass_obj
+def sandbox(
+    settings: Settings, host: str, port: int, data_dir: str | None, faults: tuple[str, ...]
+) -> Errand:
+    """Runs a server that behaves like PatchKit, until it is interrupted."""
+    key = settings.given.get("api_key") or SANDBOX_KEY
+
+    async def work(desk: Desk) -> None:
+        import anyio
+
+        from pk_upload.sandbox import serve
+
+        if not _is_loopback(host):
+            desk.emit(Warned(f"{host} is not loopback: whoever reaches this machine can use the sandbox"))
+        async with serve(_place(data_dir), host=host, port=port, api_key=key, faults=faults) as server:
+            desk.answer(_welcome(server.url, server.api_key, server.data_dir))
+            await anyio.sleep_forever()
+
+    return Errand(work)
+
+
+def _place(data_dir: str | None) -> Path:
+    if data_dir:
+        return Path(data_dir)
+    from platformdirs import user_data_path
+
+    return user_data_path("pk-upload", appauthor=False) / "sandbox"
+
+
+def _welcome(url: str, key: str, data_dir: Path) -> Answer:
+    export = "set" if os.name == "nt" else "export"
+    text = (
+        f"# The sandbox runs at {url} and keeps its data in {data_dir}; Ctrl-C ends it.\n"
+        "# In another terminal:\n"
+        f"{export} PATCHKIT_API_URL={url}\n"
+        f"{export} PATCHKIT_API_KEY={shlex.quote(key)}\n"
+        "pk-upload app create --name my-game --platform windows_x86_64\n"
+        "pk-upload push build.zip --app SECRET --label 1.0 --publish"
+    )
+    return Answer({"url": url, "api_key": key, "data_dir": str(data_dir)}, text, candid=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

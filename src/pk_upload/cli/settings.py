@@ -1,0 +1,120 @@
+"""What the flags and the environment say together; a flag beats the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pk_upload.errors import UsageError
+
+if TYPE_CHECKING:
+    from pk_upload.transfer import TransferConfig
+
+__all__ = ["SANDBOX_KEY", "Settings"]
+
+SANDBOX_KEY = "sandbox"  # what the sandbox takes unless told otherwise: printed in every help, so no secret
+RETRIES = 8
+
+
+class Settings:
+    """The settings of one command. `given` holds what flags said, by parameter name.
+
+    `parsed` turns true once the arguments are known to be right; before, `json` is a guess from their text.
+    """
+
+    def __init__(self, arguments: Iterable[str], environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.given: dict[str, Any] = {}
+        self.parsed = False
+        self._words = tuple(arguments)
+
+    @property
+    def json(self) -> bool:
+        return bool(self.given.get("json")) if self.parsed else "--json" in self._words
+
+    @property
+    def quiet(self) -> bool:
+        return bool(self.given.get("quiet"))
+
+    @property
+    def verbose(self) -> bool:
+        return bool(self.given.get("verbose"))
+
+    @property
+    def progress(self) -> str:
+        return str(self.given.get("progress", "auto"))
+
+    @property
+    def timeout(self) -> float | None:
+        return cast("float | None", self.given.get("timeout"))
+
+    @property
+    def retries(self) -> int:
+        return int(self.given.get("retries", RETRIES))
+
+    @property
+    def api_key(self) -> str | None:
+        return self._text("api_key", "PATCHKIT_API_KEY")
+
+    @property
+    def api_url(self) -> str | None:
+        return self._text("api_url", "PATCHKIT_API_URL")
+
+    @property
+    def upload_url(self) -> str | None:
+        return self._text("upload_url", "PATCHKIT_UPLOAD_URL")
+
+    @property
+    def app(self) -> str | None:
+        return self._text("app", "PATCHKIT_APP")
+
+    @property
+    def state_dir(self) -> Path | None:
+        directory = self._text("state_dir", "PK_UPLOAD_STATE_DIR")
+        return None if directory is None else Path(directory)
+
+    def require_key(self) -> None:
+        """Raises `UsageError` when there is no API key."""
+        if self.api_key is None:
+            raise UsageError(
+                "no API key",
+                hint="Set PATCHKIT_API_KEY or give --api-key; the key is shown on your account page.",
+            )
+
+    def require_app(self) -> str:
+        """The app's secret; raises `UsageError` when there is none."""
+        if self.app is None:
+            raise UsageError(
+                "no app", hint="Give its secret with --app or PATCHKIT_APP; `pk-upload app list` shows it."
+            )
+        return self.app
+
+    def transfer(self, *, resume: bool = True) -> TransferConfig:
+        """How to transfer; raises `UsageError` for values that make no sense."""
+        from pk_upload.transfer import TransferConfig
+
+        names = ("chunk_size", "concurrency", "limit_rate", "stall_timeout", "checksum")
+        try:
+            return TransferConfig(
+                **{name: self.given[name] for name in names if name in self.given},
+                retries=self.retries,
+                resume=resume and bool(self.given.get("resume", True)),
+                state_dir=self.state_dir,
+            )
+        except UsageError as error:
+            raise UsageError(error.message, hint="--help shows what the transfer options take.") from None
+
+    def secrets(self) -> set[str]:
+        """Every text that must not be shown, found even where the arguments could not be parsed."""
+        found = {self.given.get("api_key"), self.environ.get("PATCHKIT_API_KEY")}
+        for word, following in pairwise((*self._words, "")):
+            if word == "--api-key":
+                found.add(following)
+            elif word.startswith("--api-key="):
+                found.add(word.removeprefix("--api-key="))
+        return {text.strip() for text in found if text and text.strip()} - {SANDBOX_KEY}
+
+    def _text(self, name: str, variable: str) -> str | None:
+        return self.given.get(name) or self.environ.get(variable) or None

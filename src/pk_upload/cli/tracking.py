@@ -1,0 +1,62 @@
+"""Where a run is, kept from its events and told in a few words, for a line as for a bar."""
+
+from __future__ import annotations
+
+from pk_upload.cli.pace import Speed
+from pk_upload.cli.wording import ACTIVITIES, amounts, duration, size
+from pk_upload.events import Bytes, Event, Lanes, Progress, Stage, StageName
+
+__all__ = ["Tracking"]
+
+
+class Tracking:
+    """The stage under way, how far it is as a `fraction` of 1, and what there is to say about it."""
+
+    def __init__(self) -> None:
+        self.stage: StageName = "version"
+        self.fraction = 0.0
+        self._bytes: Bytes | None = None
+        self._lanes = 0
+        self._message = ""
+        self._speed = Speed()
+
+    @property
+    def activity(self) -> str:
+        return ACTIVITIES.get(self.stage, self.stage)
+
+    def follow(self, event: Event, now: float) -> bool:
+        """Takes note of `event`; whether it moved the progress."""
+        match event:
+            case Stage(stage):
+                self.stage, self.fraction, self._message = stage, 0.0, ""
+                self._bytes, self._speed = None, Speed()
+            case Lanes(lanes):
+                self._lanes = lanes
+            case Bytes(sent, confirmed, _, total):
+                self._bytes, self.fraction = event, confirmed / total if total else 1.0
+                self._speed.add(now, sent)
+                return True
+            case Progress(_, progress, message):
+                self.fraction, self._message = min(max(progress, 0.0), 1.0), message
+                return True
+        return False
+
+    @property
+    def resumed(self) -> str:
+        """What an earlier run had delivered, in words; empty if nothing."""
+        if self._bytes is None or not self._bytes.resumed:
+            return ""
+        return f"{amounts(self._bytes.resumed, self._bytes.total)} resumed"
+
+    def details(self, now: float) -> list[str]:
+        """Bytes, speed, time left and lanes of an upload; the service's own words otherwise."""
+        count = self._bytes
+        if count is None:
+            return [self._message] if self._message else []
+        told = [amounts(count.confirmed, count.total)]
+        speed, left = self._speed.at(now), count.total - count.confirmed
+        if left and speed >= 1:
+            told += [f"{size(speed)}/s", f"{duration(left / speed)} left"]
+        if left and self._lanes:
+            told.append(f"{self._lanes} lane{'s' if self._lanes > 1 else ''}")
+        return told

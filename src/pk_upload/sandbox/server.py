@@ -1,0 +1,153 @@
+"""The sandbox's server: listens on loopback, answers requests, and runs the workers behind them."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+from aiohttp import web
+
+from pk_upload.sandbox import auth, injection
+from pk_upload.sandbox.answers import Gone, Problem, refusal
+from pk_upload.sandbox.call import Call, Server
+from pk_upload.sandbox.faults import FaultPlan
+from pk_upload.sandbox.places import Places, SandboxError
+from pk_upload.sandbox.publishing import publish_forever
+from pk_upload.sandbox.router import clean_path, resolve
+from pk_upload.sandbox.store import Store
+from pk_upload.sandbox.worker import recover, work_forever
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from pk_upload.sandbox.router import Route
+
+__all__ = ["Sandbox", "serve"]
+
+_log = logging.getLogger(__name__)
+
+_READ_BUFFER = 256 * 1024
+_LINGER = 10.0
+"""Seconds for which the rest of a refused body is read away, so that its sender gets to read the answer."""
+_FAREWELL = 0.5
+"""Seconds that requests in progress have when the server ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A running sandbox: its address, its key, and where its data is."""
+
+    url: str
+    api_key: str = field(repr=False)
+    data_dir: Path
+
+
+@asynccontextmanager
+async def serve(
+    data_dir: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    api_key: str = "sandbox",
+    faults: Sequence[str] = (),
+    pace: float = 1.0,
+) -> AsyncIterator[Sandbox]:
+    """Run a sandbox on `data_dir`, which is made if need be and keeps everything across restarts.
+
+    Port 0 is any free one. `faults` are described in `FAULTS_HELP`. Publishing takes `pace` seconds.
+    FaultError when a fault is not well written; SandboxError, an OSError, when the directory cannot be used
+    or the port is taken. What was running when the context ends goes on when it is entered again.
+    """
+    plan = FaultPlan.parse(faults)
+    places = Places.prepare(data_dir)
+    store = Store(places.database)
+    try:
+        server = Server(store, places, api_key, store.signing_key(), plan, pace)
+        recover(server)
+        async with _workers(server), _listening(server, host, port) as url:
+            yield Sandbox(url, api_key, data_dir)
+    finally:
+        store.close()
+
+
+@asynccontextmanager
+async def _workers(server: Server) -> AsyncIterator[None]:
+    failure: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work_forever, server)
+            tasks.start_soon(publish_forever, server)
+            try:
+                yield
+            except Exception as error:  # raised again outside, where no group wraps it
+                failure = error
+            tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        failure = group.exceptions[0]  # a worker's own, such as a full disk
+    if failure is not None:
+        raise failure
+
+
+@asynccontextmanager
+async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return await _answer(server, request)
+
+    listener = web.Server(
+        handle, access_log=None, lingering_time=_LINGER, read_bufsize=_READ_BUFFER, auto_decompress=False
+    )
+    runner = web.ServerRunner(listener, shutdown_timeout=_FAREWELL)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise SandboxError(f"The sandbox cannot listen on {host}:{port}: {error.strerror}.") from error
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{runner.addresses[0][1]}"
+    finally:
+        server.closing.set()
+        with anyio.CancelScope(shield=True):
+            await runner.cleanup()
+
+
+async def _answer(server: Server, request: web.BaseRequest) -> web.StreamResponse:
+    path = clean_path(request.raw_path)
+    try:
+        response = await _dispatch(server, request, path)
+    except Problem as problem:
+        response = refusal(problem)
+    except Gone:
+        injection.cut(request)
+        return web.Response(status=499)  # it goes nowhere
+    except Exception:
+        _log.exception("%s %s failed by an error of the sandbox.", request.method, path)
+        response = refusal(Problem(500, "The sandbox made a mistake; try again.", "internal_error"))
+    if response.status >= 400 and "Expect" in request.headers:
+        response.force_close()  # whether the body still comes is the sender's choice
+    # The path without its query: that may hold the key.
+    _log.debug("%s %s %d", request.method, path, response.status)
+    return response
+
+
+async def _dispatch(server: Server, request: web.BaseRequest, path: str) -> web.StreamResponse:
+    route, params = resolve(request.method, path)
+    call = Call(request, server, params, server.faults.draw(route.endpoint, request.method))
+
+    async def handler(call: Call) -> web.StreamResponse:
+        await _check_key(route, call)
+        return await route.handler(call)
+
+    return await injection.answer_with_faults(call, route.endpoint, handler)
+
+
+async def _check_key(route: Route, call: Call) -> None:
+    if route.access != "key" or call.has_key():
+        return
+    form_key = (await call.fields()).get("api_key", "") if call.request.body_exists else ""
+    if not auth.is_key(call.server.api_key, [form_key]):
+        raise auth.unauthorized()

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from server_harness import Client, FakeProcessing, sandbox_client
+
+from pk_upload.sandbox import processing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProcessing]:
+    fake = FakeProcessing()
+    monkeypatch.setattr(processing, "process", fake.process)
+    yield fake
+    fake.go_on.set()
+
+
+@pytest.fixture
+async def client(anyio_backend: str, fake: FakeProcessing, tmp_path: Path) -> AsyncIterator[Client]:
+    async with sandbox_client(tmp_path / "data") as client:
+        yield client

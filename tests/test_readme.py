@@ -1,0 +1,124 @@
+"""The README does what it says: every command in it is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processes import SandboxProcess, sandbox_process
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+# As the machine has it, for an installation may need what the other tests do without.
+ENVIRONMENT = dict(os.environ)
+
+
+def blocks(mark: str) -> list[str]:
+    """The code under each comment `mark`."""
+    return re.findall(rf"<!-- {mark} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+
+
+def test_every_command_is_run_by_a_test() -> None:
+    marked = re.findall(r"<!-- (\w+) -->\n```(?:sh|python)\n", README)
+    assert len(marked) == len(re.findall(r"```(?:sh|python)\n", README))
+    assert set(marked) == {"try", "tests", "run", "sandbox", "library"}
+
+
+def test_the_first_command_pushes_the_repository_from_a_fresh_clone(tmp_path: Path) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "clone")], check=True)
+    [command] = blocks("try")
+    assert len(command.splitlines()) == 1, "one line to paste"
+    # The lines of a run that is not in a terminal tell of chunks and stages, the result of the publication.
+    done = subprocess.run(
+        ["bash", "-ec", command],
+        cwd=tmp_path / "clone",
+        env=ENVIRONMENT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is published" in done.stdout
+    assert "uploading: 100 %" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ci_runs_the_tests_command_as_printed() -> None:
+    [command] = blocks("tests")
+    assert len(command.splitlines()) == 1
+    script = (ROOT / ".ci" / "run").read_text()
+    [program] = re.findall(r"awk '(.*)' README\.md", script)
+    read = subprocess.run(["awk", program, "README.md"], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert read.stdout == command
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, build: Path) -> Iterator[SandboxProcess]:
+    """A sandbox whose environment is that of the README: the key, the app, `pk-upload` on the path."""
+    with sandbox_process(tmp_path / "sandbox") as process:
+        yield process
+
+
+def environment(sandbox: SandboxProcess) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**sandbox.env, "PATH": path, "PATCHKIT_APP": sandbox.make_app()}
+
+
+def test_the_commands_of_daily_use(sandbox: SandboxProcess, build: Path) -> None:
+    env = environment(sandbox)
+    commands = [
+        line.split("  #")[0].strip()
+        for block in blocks("run")
+        for line in block.splitlines()
+        if not line.startswith("export")
+    ]
+    assert len(commands) >= 6
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-ec", command], cwd=build.parent, env=env, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout
+
+
+def test_the_command_of_the_pipeline(sandbox: SandboxProcess, build: Path) -> None:
+    (build.parent / "notes.txt").write_text("What is new")
+    [command] = re.findall(r"- run: (pk-upload push .*)", README)
+    env = {**environment(sandbox), "GITHUB_REF_NAME": "v1.4.2"}
+    subprocess.run(["bash", "-ec", command], cwd=build.parent, env=env, check=True)
+    assert '"published":true' in (build.parent / "release.json").read_text().replace(" ", "")
+
+
+def test_the_sandbox_with_faults(tmp_path: Path) -> None:
+    [command] = blocks("sandbox")
+    command = command.replace("8720", "0").replace("pk-upload", f"exec {sys.executable} -m pk_upload")
+    with subprocess.Popen(["bash", "-ec", command], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(6)]
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert any("export PATCHKIT_API_URL=http://127.0.0.1:" in line for line in lines)
+    assert process.returncode == 130
+
+
+def test_the_library_sample(sandbox: SandboxProcess, build: Path) -> None:
+    [program] = blocks("library")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=build.parent,
+        env=environment(sandbox),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    size = build.stat().st_size
+    assert done.stdout.splitlines()[-1] == f"1 1 True {size} 0"
