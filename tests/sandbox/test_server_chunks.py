@@ -171,17 +171,17 @@ async def test_a_connection_lost_in_mid_chunk_leaves_it_missing(client: Client) 
         "Content-Type: multipart/form-data; boundary=B\r\n"
         f"Content-Range: bytes 0-1999999/{len(NOISE)}\r\nContent-Length: 2000100\r\n\r\n"
         '--B\r\nContent-Disposition: form-data; name="chunk"\r\n\r\n'.encode()
-        + NOISE[:1_500_000]
+        + bytes(1_500_000)
     )
     await writer.drain()
-    writer.close()
-    await writer.wait_closed()
     path = client.sandbox.data_dir / "uploads" / f"{upload}.data"
     while True:  # until the server has begun to write
         with path.open("rb") as file:
             if file.read(10) == bytes(10):
                 break
         await anyio.sleep(0.01)
+    writer.close()
+    await writer.wait_closed()
     assert await gaps(client, upload) == "0-1999999."
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import anyio
 import pytest
 from server_harness import KEY, Client, FakeProcessing, sandbox_client
 
@@ -363,6 +365,22 @@ async def test_a_server_error_is_json_without_a_traceback(
     assert status == 500
     assert "detail" not in str(answer)
     assert f"{KEY}-or-not" not in caplog.text
+
+
+@pytest.mark.parametrize("end", [b"", b" nonsense", b" HTTP/1.1\r\nbad header"])
+async def test_a_malformed_request_leaves_no_key_in_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], end: bytes
+) -> None:
+    host, _, port = client.sandbox.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /1/apps?api_key=my-secret-key" + end + b"\r\n\r\n")
+    writer.write_eof()
+    with anyio.move_on_after(1):  # an answer, or none: some of these are no request at all
+        await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert "my-secret-key" not in caplog.text
+    assert "my-secret-key" not in "".join(capfd.readouterr())
 
 
 async def test_a_taken_port_is_one_sentence(client: Client, tmp_path: Path) -> None:

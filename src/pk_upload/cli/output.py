@@ -57,13 +57,13 @@ class Output:
             told = _described(error)
             if self._settings.verbose:
                 self._explain(error)
-            if not self._settings.json:
-                self._tell(told, error)
         if self._settings.json and self._interruption.claim_stdout():
             import json  # and not msgspec, which a mistaken argument should not have to wait for
 
             value = {"error": self.redactor.value(told)}
             self._stdout(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        elif not isinstance(error, Interrupted):
+            self._tell(told, error)
         return int(told["exit_code"])
 
     def stderr(self, text: str) -> None:
@@ -92,15 +92,17 @@ class Output:
 
     def _stdout(self, text: str) -> None:
         if sys.stdout is None:
-            raise OSError("there is no stdout for the result")
+            raise OSError("the result cannot be written: there is no stdout")
         sys.stdout.flush()
         line = f"{text}\n".encode("utf-8" if self._settings.json else sys.stdout.encoding, "backslashreplace")
         try:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            # The reader wanted no more; without this Python would complain when it flushes at the end.
+            _discard(sys.stdout)  # the reader wanted no more
+        except OSError as error:
             _discard(sys.stdout)
+            raise OSError(f"the result cannot be written: {error.strerror or error}") from None
 
     def safe(self, text: str) -> str:
         """`text` without secrets and, but for the ends of its lines, without control characters."""
@@ -142,6 +144,7 @@ def _names_no_command(error: click.UsageError) -> bool:
 
 
 def _discard(stream: TextIO) -> None:
+    """Sends what is still to come nowhere, or Python would complain of it when it flushes at the end."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -34,8 +34,8 @@ def run(arguments: list[str], interruption: Interruption) -> int:
             return 0
         except Exception as error:
             return output.failure(error)
-    except OSError as error:  # stdout itself cannot be written: a full disk, above all
-        output.stderr(f"error: the result cannot be written: {error.strerror or error}")
+    except OSError as error:  # not even the failure can be written
+        output.stderr(f"error: {error}")
         return 1
     finally:
         with suppress(OSError, ValueError):

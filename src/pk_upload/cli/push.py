@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ def push(
 
         forbid_addresses(settings)
         app = settings.given.get("app")  # the environment's is on the real service
-        label = label or Path(source).stem
+        label = label or _printable(Path(source).stem)
     else:
         app = settings.require_app()
     if not label:
@@ -141,7 +142,7 @@ async def _push(settings: Settings, wish: _Push, desk: Desk) -> Answer:
 
     config = settings.transfer(resume=not wish.sandbox)
     async with _patchkit(settings, wish, desk) as patchkit:
-        app = wish.app or (await patchkit.create_app(wish.source.stem, "windows_x86_64")).secret
+        app = wish.app or (await patchkit.create_app("sandbox", "windows_x86_64")).secret
         done = await release(
             patchkit,
             wish.source,
@@ -218,6 +219,11 @@ def _summary(done: Release, wish: _Push) -> str:
     ]
     lines += [f"{message.severity}: {message.message}" for message in done.messages]
     return "\n".join(lines)
+
+
+def _printable(name: str) -> str:
+    """A file's name as text that a request can carry."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _counted(count: int, what: str) -> str:

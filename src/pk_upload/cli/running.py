@@ -135,4 +135,9 @@ def _logged(view: View, *, verbose: bool) -> Iterator[None]:
         logger.propagate = False
         if verbose:
             logger.setLevel(logging.DEBUG if logger.name == "pk_upload" else logging.WARNING)
-    yield
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+            logger.propagate = True

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from pk_upload.cli.pace import Speed
 from pk_upload.cli.wording import ACTIVITIES, amounts, duration, size
-from pk_upload.events import Bytes, Event, Lanes, Progress, Stage, StageName
+from pk_upload.events import Bytes, ChunkRetry, Event, Lanes, Progress, Stage, StageName
 
 __all__ = ["Tracking"]
+
+ALMOST = 0.99
 
 
 class Tracking:
     """The stage under way, how far it is as a `fraction` of 1, and what there is to say about it."""
 
     def __init__(self) -> None:
-        self.stage: StageName = "version"
-        self.fraction = 0.0
-        self._bytes: Bytes | None = None
+        self._enter("version")
         self._lanes = 0
-        self._message = ""
-        self._speed = Speed()
 
     @property
     def activity(self) -> str:
@@ -28,13 +26,13 @@ class Tracking:
         """Takes note of `event`; whether it moved the progress."""
         match event:
             case Stage(stage):
-                self.stage, self.fraction, self._message = stage, 0.0, ""
-                self._bytes, self._speed = None, Speed()
+                self._enter(stage)
             case Lanes(lanes):
                 self._lanes = lanes
-            case Bytes(sent, confirmed, _, total):
-                self._bytes, self.fraction = event, confirmed / total if total else 1.0
-                self._speed.add(now, sent)
+            case ChunkRetry():
+                self._lose()
+            case Bytes():
+                self._count(event, now)
                 return True
             case Progress(_, progress, message):
                 self.fraction, self._message = min(max(progress, 0.0), 1.0), message
@@ -53,10 +51,41 @@ class Tracking:
         count = self._bytes
         if count is None:
             return [self._message] if self._message else []
-        told = [amounts(count.confirmed, count.total)]
-        speed, left = self._speed.at(now), count.total - count.confirmed
+        told = [amounts(self._reached, count.total)]
+        speed, left = self._speed.at(now), count.total - self._reached
         if left and speed >= 1:
             told += [f"{size(speed)}/s", f"{duration(left / speed)} left"]
-        if left and self._lanes:
+        if count.confirmed < count.total and self._lanes:
             told.append(f"{self._lanes} lane{'s' if self._lanes > 1 else ''}")
         return told
+
+    def _enter(self, stage: StageName) -> None:
+        self.stage: StageName = stage
+        self.fraction = 0.0
+        self._message = ""
+        self._bytes: Bytes | None = None
+        self._first: Bytes | None = None
+        self._reached = 0
+        self._wasted = 0.0
+        self._speed = Speed()
+
+    def _count(self, event: Bytes, now: float) -> None:
+        """Counts what is on its way as well: of a small build nothing is confirmed until the very end."""
+        self._bytes, self._first = event, self._first or event
+        self._speed.add(now, event.sent)
+        self._reached = max(self._reached, min(event.total, event.confirmed + round(self._flying())))
+        self.fraction = 1.0
+        if event.confirmed < event.total:
+            self.fraction = min(ALMOST, self._reached / event.total)
+
+    def _flying(self) -> float:
+        """The bytes on their way, about: those of failed attempts are known only by their average."""
+        first, last = self._first, self._bytes
+        if first is None or last is None or first.confirmed != first.resumed:
+            return (
+                0.0  # an upload that started over: what it confirms anew is not told until it exceeds the old
+            )
+        return max(0.0, (last.sent - first.sent) - (last.confirmed - first.confirmed) - self._wasted)
+
+    def _lose(self) -> None:
+        self._wasted += self._flying() / max(1, self._lanes)

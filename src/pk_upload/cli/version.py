@@ -11,10 +11,10 @@ from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import Command, Group, app_option, call_options, global_options
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import VERSION, WHEN
-from pk_upload.errors import UsageError
+from pk_upload.errors import DraftExists, Forbidden, UsageError
 
 if TYPE_CHECKING:
-    from pk_upload.patchkit import Version
+    from pk_upload.patchkit import PatchKit, Version
 
 __all__ = ["create", "list_", "show", "update", "version"]
 
@@ -110,7 +110,11 @@ def create(settings: Settings, label: str, changelog: str | None) -> Errand:
         from pk_upload.cli.tables import fields
 
         async with connected(settings, desk.emit) as patchkit:
-            made = await patchkit.create_version(app, label, text)
+            try:
+                made = await patchkit.create_version(app, label, text)
+            except Forbidden:
+                await _blame_draft(patchkit, app)
+                raise
         return Answer(made, fields(made))
 
     return Errand(work, settings.timeout)
@@ -166,6 +170,16 @@ def update(
         return Answer(changed, fields(changed))
 
     return Errand(work, settings.timeout)
+
+
+async def _blame_draft(patchkit: PatchKit, app: str) -> None:
+    """Raises `DraftExists` where the service forbids a version because it has a draft already."""
+    for version in await patchkit.versions(app):
+        if version.draft:
+            raise DraftExists(
+                f"the app has a draft already: version {version.id}, {version.label!r}",
+                hint="Publish or delete that draft, or change it with `pk-upload version update`.",
+            )
 
 
 def _state(version: Version) -> str:

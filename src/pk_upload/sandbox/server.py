@@ -97,8 +97,16 @@ async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         return await _answer(server, request)
 
+    # An unattached logger, which drops all: aiohttp quotes a malformed request line, and the key with it.
+    dropped = logging.Logger("aiohttp")  # noqa: LOG001
+    dropped.addHandler(logging.NullHandler())
     listener = web.Server(
-        handle, access_log=None, lingering_time=_LINGER, read_bufsize=_READ_BUFFER, auto_decompress=False
+        handle,
+        access_log=None,
+        logger=dropped,
+        lingering_time=_LINGER,
+        read_bufsize=_READ_BUFFER,
+        auto_decompress=False,
     )
     runner = web.ServerRunner(listener, shutdown_timeout=_FAREWELL)
     await runner.setup()
