@@ -11,6 +11,8 @@ import pytest
 
 from seed_server import SeedServer
 
+pytest_plugins = ["server_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

@@ -194,6 +194,17 @@ async def test_a_draft_is_overwritten_when_told_to(push: Pusher, seed_server: Se
     assert seed_server.versions[1]["changelog"] == "mine"
 
 
+async def test_a_draft_with_a_time_is_asked_for_again_if_the_request_was_not_carried_out(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    seed_server.after_job = {"publish_time": int(time.time()) + 86_400}
+    seed_server.trouble("POST publish", hang_up)
+    done = await push()
+    assert done.publish_time == seed_server.after_job["publish_time"]
+    assert seed_server.versions[1]["pending_publish"]
+    assert counts(seed_server)["POST publish"] == 2
+
+
 @pytest.mark.parametrize("what", LOST)
 async def test_a_lost_answer_is_settled_by_reading(push: Pusher, seed_server: SeedServer, what: str) -> None:
     seed_server.trouble(what, lose_answer)

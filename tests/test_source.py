@@ -91,3 +91,12 @@ async def test_every_change_is_noticed(build: Path, tmp_path: Path, how: str) ->
                 build.unlink()
         with pytest.raises(SourceChanged):
             await source.check_unchanged()
+
+
+async def test_a_disk_that_fails_under_a_look_is_named(build: Path) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    async with Source(build) as source:
+        with pytest.raises(SourceUnreadable, match="Input/output error"):
+            await source.inspect(fail)

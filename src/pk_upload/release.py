@@ -81,7 +81,7 @@ async def release(
     config, emit = config or TransferConfig(), emitter(on_event)
     patchkit = patchkit.listening(emit, retries=config.retries)
     async with Source(Path(source)) as opened:
-        await anyio.to_thread.run_sync(preflight, opened.path)
+        await opened.inspect(preflight)
         about = begin(opened, patchkit, app=app, label=label)
         async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:
             run = Run(patchkit, opened, journal, wishes, config, emit)

@@ -173,7 +173,6 @@ async def _patchkit(settings: Settings, wish: _Push, desk: Desk) -> AsyncIterato
 
 
 async def _rehearse(settings: Settings, wish: _Push) -> Answer:
-    import anyio
 
     from pk_upload.archive import preflight
     from pk_upload.cli.wording import size
@@ -182,7 +181,7 @@ async def _rehearse(settings: Settings, wish: _Push) -> Answer:
 
     config = settings.transfer()
     async with Source(wish.source) as opened:
-        found = await anyio.to_thread.run_sync(preflight, opened.path)
+        found = await opened.inspect(preflight)
         total = opened.size
     chunks = len(Plan(total, config.chunk_size))
     value = {

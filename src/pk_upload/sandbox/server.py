@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -114,7 +115,8 @@ async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise SandboxError(f"The sandbox cannot listen on {host}:{port}: {error.strerror}.") from error
+            reason = os.strerror(error.errno) if error.errno else str(error)  # asyncio's text says it twice
+            raise SandboxError(f"The sandbox cannot listen on {host}:{port}: {reason}.") from error
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{runner.addresses[0][1]}"
     finally:

@@ -33,7 +33,8 @@ async def publish(run: Run, version: Version) -> Version:
     """The version, published or scheduled, or only begun with; see `publish_version`."""
 
     async def remember() -> None:
-        await run.journal.record(PublishAsked())
+        if scheduled_for(version, time.time()) is None:  # or a time found later would tell nothing
+            await run.journal.record(PublishAsked())
 
     run.begin("publishing", f"version {version.id}")
     return await publish_version(
@@ -61,7 +62,8 @@ async def publish_version(
 ) -> Version:
     """The version, published or scheduled; only begun with where that is not to be waited for.
 
-    `asked` is whether an earlier run asked for it; `before_asking` is called before this one does.
+    `asked` is whether an earlier run asked for it while it had no `publish_time`, so that one it has now
+    shows that this was carried out; `before_asking` is called before this run asks.
     Raises `PublishingFailed` when the service lets go of it, and `GaveUpWaiting`.
     """
     if not _asked(version, asked):
@@ -91,16 +93,17 @@ async def publish_version(
     return version
 
 
-def _asked(version: Version, by_us: bool) -> bool:
+def _asked(version: Version, time_is_ours: bool) -> bool:
     """Whether publishing was asked for already: by us, by somebody else, or by the service itself.
 
-    A draft that merely has a `publish_time` still has to be published to be scheduled.
+    A draft that merely has a `publish_time` still has to be published to be scheduled, unless that time
+    came with our own request.
     """
     if version.published or version.pending_publish:
         return True
     if scheduled_for(version, time.time()) is None:
         return False
-    return by_us or not version.draft or bool(version.publish_progress)
+    return time_is_ours or not version.draft or bool(version.publish_progress)
 
 
 async def _ask(patchkit: PatchKit, app: str, version: Version, emit: OnEvent) -> Version:
@@ -108,9 +111,11 @@ async def _ask(patchkit: PatchKit, app: str, version: Version, emit: OnEvent) ->
         await client.publish_version(app, version.id)
         return version
 
+    had_no_time = scheduled_for(version, time.time()) is None
+
     async def find() -> Version | None:
         found = await patchkit.version(app, version.id)
-        return found if _asked(found, by_us=True) else None
+        return found if _asked(found, time_is_ours=had_no_time) else None
 
     try:
         return await settled(patchkit, emit, f"the request to publish version {version.id}", ask, find)

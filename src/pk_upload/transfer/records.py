@@ -70,7 +70,7 @@ class JobStarted(msgspec.Struct, frozen=True, tag="job"):
 
 
 class PublishAsked(msgspec.Struct, frozen=True, tag="publish-asked"):
-    """Publishing is about to be asked for: a version found scheduled later was scheduled by us."""
+    """Publishing of a draft without a time is about to be asked for: a time found later is our doing."""
 
 
 class UploadDropped(msgspec.Struct, frozen=True, tag="dropped"):

@@ -7,9 +7,10 @@ import hashlib
 import os
 import stat
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 import msgspec
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 __all__ = ["Digest", "Fingerprint", "Source"]
+
+T = TypeVar("T")
 
 # One thread more than cores keeps every core hashing while one thread waits for the disk.
 THREADS = (os.cpu_count() or 1) + 1
@@ -82,6 +85,13 @@ class Source:
         the disk fails.
         """
         return asyncio.get_running_loop().run_in_executor(self._pool, self._fill, view, offset, digest)
+
+    async def inspect(self, look: Callable[[Path], T]) -> T:
+        """What `look` finds out about the file, in a thread; its `OSError`s become `SourceUnreadable`."""
+        try:
+            return await anyio.to_thread.run_sync(look, self.path)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
 
     async def check_unchanged(self) -> None:
         """Raises `SourceChanged` if the file under this path is no longer the one that was opened."""

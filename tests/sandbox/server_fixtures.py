@@ -1,3 +1,5 @@
+"""A sandbox in the test's own process, with processing that is under the test's control."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
