@@ -137,6 +137,9 @@ async def test_a_chunk_in_trouble_is_sent_again_and_no_other(
     await upload(patchkit, build, config=config, on_event=events.append)
     assert seed_server.sha256() == sha256(build)
     assert len(sent_again(seed_server)) == (2 if most == 2 else 0)
+    counts = [event for event in events if isinstance(event, Bytes)]
+    assert all(0 <= count.in_flight <= count.total - count.confirmed for count in counts)
+    assert counts[-1].in_flight == 0
     retries = [event for event in events if isinstance(event, ChunkRetry)]
     assert [retry.attempt for retry in retries] == [1, 1]
     assert all(retry.offset == retry.chunk * CHUNK and retry.cause for retry in retries)

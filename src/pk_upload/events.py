@@ -51,13 +51,15 @@ class Bytes(Event):
     """How far the upload is.
 
     `sent` counts what went out in this run, repeats included; `confirmed` what the service holds,
-    `resumed` the part of it that an earlier run had delivered. `confirmed` never goes back.
+    `resumed` the part of it that an earlier run had delivered; `in_flight` what has gone out of chunks that
+    are still to be confirmed. `confirmed` never goes back.
     """
 
     sent: int
     confirmed: int
     resumed: int
     total: int
+    in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,28 +80,24 @@ def test_an_upload(watched: Watched) -> None:
 def test_what_is_on_its_way_counts() -> None:
     tracking = Tracking()
     tracking.follow(Stage("upload"), 0)
-    tracking.follow(Lanes(4, "start"), 0)
     tracking.follow(Bytes(0, 20, 20, 100), 0)
-    tracking.follow(Bytes(40, 20, 20, 100), 1)
+    tracking.follow(Bytes(40, 20, 20, 100, in_flight=40), 1)
     assert tracking.fraction == 0.6
-    tracking.follow(ChunkRetry(1, 0, 1, "it failed", 0.0), 1)
-    tracking.follow(Bytes(60, 40, 20, 100), 2)
-    assert tracking.fraction == 0.7  # 10 of the 40 on their way were lost
-    tracking.follow(Bytes(130, 40, 20, 100), 3)
+    tracking.follow(Bytes(40, 20, 20, 100, in_flight=30), 1)
+    assert tracking.fraction == 0.6  # an attempt failed, and progress never goes back
+    tracking.follow(Bytes(90, 20, 20, 100, in_flight=80), 3)
     assert tracking.fraction == 0.99  # all of it is confirmed, or it is not all
-    tracking.follow(Bytes(130, 100, 20, 100), 4)
+    tracking.follow(Bytes(90, 100, 20, 100), 4)
     assert tracking.fraction == 1
 
 
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.booleans())), st.integers(0, 100))
-def test_progress_never_goes_back(steps: list[tuple[int, int, bool]], resumed: int) -> None:
-    tracking, sent, confirmed, fraction = Tracking(), 0, resumed, 0.0
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50))), st.integers(0, 100))
+def test_progress_never_goes_back(steps: list[tuple[int, int]], resumed: int) -> None:
+    tracking, confirmed, fraction = Tracking(), resumed, 0.0
     tracking.follow(Stage("upload"), 0)
-    for more, done, retried in steps:
-        sent, confirmed = sent + more, min(100, confirmed + done)
-        if retried:
-            tracking.follow(ChunkRetry(1, 0, 1, "it failed", 0.0), 0)
-        tracking.follow(Bytes(sent, confirmed, resumed, 100), 0)
+    for in_flight, done in steps:
+        confirmed = min(100, confirmed + done)
+        tracking.follow(Bytes(0, confirmed, resumed, 100, in_flight), 0)
         assert fraction <= tracking.fraction <= 1
         assert (tracking.fraction == 1) == (confirmed == 100)
         fraction = tracking.fraction

@@ -142,7 +142,7 @@ async def _push(settings: Settings, wish: _Push, desk: Desk) -> Answer:
 
     config = settings.transfer(resume=not wish.sandbox)
     async with _patchkit(settings, wish, desk) as patchkit:
-        app = wish.app or (await patchkit.create_app("sandbox", "windows_x86_64")).secret
+        app = wish.app or (await patchkit.create_app("sandbox", "other")).secret
         done = await release(
             patchkit,
             wish.source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pk_upload.cli.pace import Speed
 from pk_upload.cli.wording import ACTIVITIES, amounts, duration, size
-from pk_upload.events import Bytes, ChunkRetry, Event, Lanes, Progress, Stage, StageName
+from pk_upload.events import Bytes, Event, Lanes, Progress, Stage, StageName
 
 __all__ = ["Tracking"]
 
@@ -29,8 +29,6 @@ class Tracking:
                 self._enter(stage)
             case Lanes(lanes):
                 self._lanes = lanes
-            case ChunkRetry():
-                self._lose()
             case Bytes():
                 self._count(event, now)
                 return True
@@ -64,28 +62,14 @@ class Tracking:
         self.fraction = 0.0
         self._message = ""
         self._bytes: Bytes | None = None
-        self._first: Bytes | None = None
         self._reached = 0
-        self._wasted = 0.0
         self._speed = Speed()
 
     def _count(self, event: Bytes, now: float) -> None:
         """Counts what is on its way as well: of a small build nothing is confirmed until the very end."""
-        self._bytes, self._first = event, self._first or event
+        self._bytes = event
         self._speed.add(now, event.sent)
-        self._reached = max(self._reached, min(event.total, event.confirmed + round(self._flying())))
+        self._reached = max(self._reached, min(event.total, event.confirmed + event.in_flight))
         self.fraction = 1.0
         if event.confirmed < event.total:
             self.fraction = min(ALMOST, self._reached / event.total)
-
-    def _flying(self) -> float:
-        """The bytes on their way, about: those of failed attempts are known only by their average."""
-        first, last = self._first, self._bytes
-        if first is None or last is None or first.confirmed != first.resumed:
-            return (
-                0.0  # an upload that started over: what it confirms anew is not told until it exceeds the old
-            )
-        return max(0.0, (last.sent - first.sent) - (last.confirmed - first.confirmed) - self._wasted)
-
-    def _lose(self) -> None:
-        self._wasted += self._flying() / max(1, self._lanes)

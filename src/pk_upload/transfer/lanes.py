@@ -113,7 +113,11 @@ class Crew:
         return await self._patchkit.http.retrying(attempt, repeatable=True, on_retry=tell)
 
     async def _attempt(self, chunk: Chunk, buffers: Buffers) -> str:
+        in_flight = 0
+
         def sent(size: int) -> None:
+            nonlocal in_flight
+            in_flight += size
             self._tally.send(size, anyio.current_time())
 
         body = ChunkBody(
@@ -124,6 +128,14 @@ class Crew:
             pacer=self._pacer,
             on_sent=sent,
         )
+        try:
+            await self._exchange(chunk, body)
+        except BaseException:
+            self._tally.lose(in_flight)
+            raise
+        return body.md5
+
+    async def _exchange(self, chunk: Chunk, body: ChunkBody) -> None:
         try:
             with first_cause():
                 async with anyio.create_task_group() as group:
@@ -136,7 +148,6 @@ class Crew:
             raise
         if not body.complete:
             raise ConnectionLost(f"chunk {chunk.index} was answered before it was sent")
-        return body.md5
 
     async def _watch(self, body: ChunkBody, chunk: Chunk) -> None:
         """Ends the attempt when no byte moves for the stall timeout, an answer that never comes included."""
