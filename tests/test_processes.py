@@ -54,21 +54,17 @@ def large(tmp_path: Path) -> Path:
     return path
 
 
+def push_of(source: Path, app: str) -> list[str | Path]:
+    """A push in many small chunks."""
+    wishes = ["--label", "1.0", "--publish", "--chunk-size", "256KiB"]
+    return ["push", source, "--app", app, *wishes]
+
+
 def test_a_push_killed_half_way_sends_only_what_is_missing(tmp_path: Path, large: Path) -> None:
     size = large.stat().st_size
     with sandbox_process(tmp_path / "sandbox", "--fault", "slow=1@job") as sandbox:
         app = sandbox.make_app()
-        push: list[str | Path] = [
-            "push",
-            large,
-            "--app",
-            app,
-            "--label",
-            "1.0",
-            "--publish",
-            "--chunk-size",
-            "256KiB",
-        ]
+        push = push_of(large, app)
         running = sandbox.start(*push, "--limit-rate", "20MiB", "--progress", "json")
         wait_for(running, "bytes", at_least=size // 3)
         running.kill()
@@ -105,17 +101,7 @@ def test_whatever_instant_it_is_killed_at_the_bytes_are_whole(
 def test_a_restarted_sandbox_is_gone_on_with(tmp_path: Path, large: Path) -> None:
     with sandbox_process(tmp_path / "sandbox") as sandbox:
         app, port = sandbox.make_app(), sandbox.url.rsplit(":", 1)[1]
-        push: list[str | Path] = [
-            "push",
-            large,
-            "--app",
-            app,
-            "--label",
-            "1.0",
-            "--publish",
-            "--chunk-size",
-            "256KiB",
-        ]
+        push = push_of(large, app)
         running = sandbox.start(*push, "--limit-rate", "15MiB", "--progress", "json", "--json")
         wait_for(running, "bytes", at_least=10_000_000)
         sandbox.process.kill()

@@ -54,6 +54,16 @@ def sent_again(server: SeedServer) -> list[tuple[int, int, int]]:
     return [span for span, count in server.received.items() if count > 1]
 
 
+async def stop_after_six(
+    patchkit: PatchKit, server: SeedServer, config: TransferConfig, source: Path
+) -> None:
+    """A run that ends when six chunks are confirmed."""
+    server.trouble("POST chunk", *[fine] * 6, *[answer(400)] * 100)
+    with pytest.raises(UploadFailed):
+        await upload(patchkit, source, config=changed(config, concurrency=1))
+    server.troubles.clear()
+
+
 async def test_the_bytes_arrive_whole_and_once_and_several_chunks_at_once(
     patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
 ) -> None:
@@ -225,29 +235,22 @@ async def test_an_answer_to_half_a_chunk_confirms_nothing(
     whole = changed(config, chunk_size=30_000_000)
     await upload(patchkit, big, config=whole, on_event=events.append)
     assert seed_server.sha256() == sha256(big)
-    assert ["before it was sent" in event.cause for event in events if isinstance(event, ChunkRetry)] == [
-        True
-    ]
+    [retry] = [event for event in events if isinstance(event, ChunkRetry)]
+    assert "before it was sent" in retry.cause
 
 
 async def test_a_name_that_is_no_text_is_uploaded_and_resumed(
     patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
 ) -> None:
     odd = build.rename(build.parent / os.fsdecode(b"b\xff\xfe.zip"))
-    seed_server.trouble("POST chunk", *[fine] * 6, *[answer(400)] * 100)
-    with pytest.raises(UploadFailed):
-        await upload(patchkit, odd, config=changed(config, concurrency=1))
-    seed_server.troubles.clear()
+    await stop_after_six(patchkit, seed_server, config, odd)
     assert (await upload(patchkit, odd, config=config)).bytes_resumed == 6 * CHUNK
 
 
 async def test_what_was_confirmed_is_not_sent_again_by_the_next_run(
     patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
 ) -> None:
-    seed_server.trouble("POST chunk", *[fine] * 6, *[answer(400)] * 100)
-    with pytest.raises(UploadFailed):
-        await upload(patchkit, build, config=changed(config, concurrency=1))
-    seed_server.troubles.clear()
+    await stop_after_six(patchkit, seed_server, config, build)
     events: list[Event] = []
     done = await upload(patchkit, build, config=config, on_event=events.append)
     assert done.bytes_resumed == 6 * CHUNK
@@ -271,10 +274,7 @@ async def test_a_finished_upload_leaves_nothing_to_resume(
 async def test_without_resume_all_is_sent(
     patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
 ) -> None:
-    seed_server.trouble("POST chunk", *[fine] * 6, *[answer(400)] * 100)
-    with pytest.raises(UploadFailed):
-        await upload(patchkit, build, config=changed(config, concurrency=1))
-    seed_server.troubles.clear()
+    await stop_after_six(patchkit, seed_server, config, build)
     done = await upload(patchkit, build, config=changed(config, resume=False))
     assert (done.upload_id, done.bytes_resumed) == (2, 0)
 
@@ -282,10 +282,7 @@ async def test_without_resume_all_is_sent(
 async def test_an_upload_the_service_lost_starts_over_by_itself(
     patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
 ) -> None:
-    seed_server.trouble("POST chunk", *[fine] * 6, *[answer(400)] * 100)
-    with pytest.raises(UploadFailed):
-        await upload(patchkit, build, config=changed(config, concurrency=1))
-    seed_server.troubles.clear()
+    await stop_after_six(patchkit, seed_server, config, build)
     del seed_server.uploads[1]
     seed_server.uploads[7] = bytearray()  # so that the next one gets another id
     events: list[Event] = []

@@ -13,9 +13,18 @@ from typing import Any, TypeVar
 import click
 
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import CONCURRENCY, RATE, SECONDS, SIZE
+from pk_upload.cli.values import CONCURRENCY, DAY, RATE, SECONDS, SIZE
 
-__all__ = ["Command", "Group", "Option", "app_option", "call_options", "global_options", "transfer_options"]
+__all__ = [
+    "Command",
+    "Group",
+    "Option",
+    "app_option",
+    "call_options",
+    "global_options",
+    "transfer_options",
+    "waiting_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -108,6 +117,19 @@ def global_options(function: F) -> F:
 def call_options(function: F) -> F:
     """The options of commands that call the service."""
     return _all(function, *_CALLS)
+
+
+def waiting_option(work: str) -> Callable[[F], F]:
+    """The option that bounds the wait for `work`, processing or publishing."""
+    return click.option(
+        f"--{work}-timeout",
+        cls=Option,
+        section="Limits",
+        metavar="S",
+        type=SECONDS,
+        default=DAY,
+        help=f"How long to wait for {work}.  [default: 1d]",
+    )
 
 
 def transfer_options(function: F) -> F:

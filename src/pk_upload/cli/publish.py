@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, Option, app_option, call_options, global_options
+from pk_upload.cli.options import Command, app_option, call_options, global_options, waiting_option
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import DAY, SECONDS
 from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError
 from pk_upload.events import Stage
 
@@ -18,15 +17,7 @@ __all__ = ["publish"]
 @click.argument("vid", type=click.IntRange(min=1))
 @app_option
 @click.option("--wait/--no-wait", default=True, help="See it published, or leave at once.  [default: wait]")
-@click.option(
-    "--publishing-timeout",
-    cls=Option,
-    section="Limits",
-    metavar="S",
-    type=SECONDS,
-    default=DAY,
-    help="How long to wait for publishing.  [default: 1d]",
-)
+@waiting_option("publishing")
 @call_options
 @global_options
 @click.pass_obj

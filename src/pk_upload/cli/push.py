@@ -13,9 +13,8 @@ import click
 
 from pk_upload.cli.changelog import read_changelog
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, Option, app_option, global_options, transfer_options
+from pk_upload.cli.options import Command, app_option, global_options, transfer_options, waiting_option
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import DAY, SECONDS
 from pk_upload.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,24 +71,8 @@ class _Push:
     "Without --app it makes an app, without --label the file's name is the label.",
 )
 @click.option("--dry-run", is_flag=True, help="Check the source, say what would be done, and do nothing.")
-@click.option(
-    "--processing-timeout",
-    cls=Option,
-    section="Limits",
-    metavar="S",
-    type=SECONDS,
-    default=DAY,
-    help="How long to wait for processing.  [default: 1d]",
-)
-@click.option(
-    "--publishing-timeout",
-    cls=Option,
-    section="Limits",
-    metavar="S",
-    type=SECONDS,
-    default=DAY,
-    help="How long to wait for publishing.  [default: 1d]",
-)
+@waiting_option("processing")
+@waiting_option("publishing")
 @transfer_options
 @global_options
 @click.pass_obj
