@@ -283,11 +283,11 @@ class Http:
 def base_url(text: str) -> str:
     """`text` as the address that paths are appended to; raises `UsageError` if it is none."""
     try:
-        url = URL(text.strip())
-        (url.host or "").encode("idna")  # as name resolution will do
-    except ValueError:
-        url = URL()
-    if url.scheme not in {"http", "https"} or not url.host:
+        url = URL(str(URL(text.strip())))  # twice: what is left of "http://[:]" is no address any more
+        host = (url.host or "").encode("idna")  # as name resolution will do
+    except (ValueError, IndexError):  # an index error is what yarl makes of "http://[]@"
+        url, host = URL(), b""
+    if url.scheme not in {"http", "https"} or not re.fullmatch(rb"[\w.:%~-]+", host):
         # It is not shown: a key or a password may have slipped into it.
         raise UsageError(
             f"what is given for a service is not an address ({len(text)} characters)",
@@ -359,7 +359,7 @@ def _shorten(text: str) -> str:
 def _host(location: str) -> str:
     try:
         return URL(location).host or ""
-    except ValueError:
+    except (ValueError, IndexError):
         return ""
 
 
