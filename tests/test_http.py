@@ -27,6 +27,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pk_upload import http as http_module
+from pk_upload.answers import read_error
 from pk_upload.errors import (
     ApiError,
     AuthenticationFailed,
@@ -46,7 +47,7 @@ from pk_upload.errors import (
     UsageError,
 )
 from pk_upload.events import Event
-from pk_upload.http import Http, RetryPolicy, base_url, clean_secret, read_error
+from pk_upload.http import Http, RetryPolicy, base_url, clean_secret
 from scripted_server import FAST, KEY, Answer, Endless, Serve, Stall, Step, closed_port, serving
 
 pytestmark = pytest.mark.anyio

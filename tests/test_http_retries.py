@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pk_upload import http as http_module
+from pk_upload.answers import parse_retry_after
 from pk_upload.errors import (
     ApiError,
     ConnectFailed,
@@ -28,7 +29,7 @@ from pk_upload.errors import (
     api_error,
 )
 from pk_upload.events import Event, Retry
-from pk_upload.http import Http, RetryPolicy, may_repeat, parse_retry_after
+from pk_upload.http import Http, RetryPolicy, may_repeat
 from pk_upload.patchkit import PatchKit
 from scripted_server import DROP, FAST, KEY, TRUNCATED, Answer, Serve, Stall, Step, closed_port, serving
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from pk_upload.answers import decode
 from pk_upload.errors import ChunkMismatch, Forbidden, NotFound, UnexpectedAnswer, UsageError
 from pk_upload.patchkit import (
     API_URL,
@@ -26,7 +27,6 @@ from pk_upload.patchkit import (
     PatchKit,
     ProcessingMessage,
     Version,
-    decode,
 )
 from scripted_server import FAST, KEY, Answer, Serve, serving
 

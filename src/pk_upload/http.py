@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from html import unescape
-from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -25,9 +23,9 @@ from urllib.parse import quote
 import aiohttp
 import anyio
 import backoff
-import msgspec
 from yarl import URL
 
+from pk_upload.answers import parse_retry_after, phrase, read_error, shorten
 from pk_upload.errors import (
     ChunkMismatch,
     ConnectFailed,
@@ -49,6 +47,8 @@ __all__ = ["Http", "RetryPolicy", "base_url", "clean_secret"]
 T = TypeVar("T")
 log = logging.getLogger("pk_upload.http")
 
+# Less than servers commonly keep an idle connection: a POST is not to meet one that has just been closed.
+KEEPALIVE = 4.0
 LARGEST_ANSWER = 32 * 1024 * 1024
 LONGEST_RETRY_AFTER = 600.0
 # Until something has answered, a failing connection is more likely a wrong address than a bad moment.
@@ -118,13 +118,15 @@ class Http:
         self._connect_timeout = connect_timeout
         self._ssl_context = ssl_context
         self._session: aiohttp.ClientSession | None = None
-        self._answered = False
+        self._answered: set[str] = set()  # the hosts that have, shared by all copies
         self._emit = emitter(None)
 
     async def __aenter__(self) -> Self:
         # Lanes bound the connections, not the pool; the service sets no cookie that matters.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._ssl_context or True),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=KEEPALIVE, ssl=self._ssl_context or True
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "pk-upload", "Accept": "application/json"},
             middlewares=(self._as_asked,),
@@ -215,7 +217,7 @@ class Http:
             raise RuntimeError("the client is used outside its `async with` block")
         with self._translated(url):
             async with self._session.request(method, url, allow_redirects=False, **how) as response:
-                self._answered = True
+                self._answered.add(response.url.host or "")
                 log.debug("%s %s -> %d", method, URL(url).raw_path, response.status)
                 return await self._accept(response)
 
@@ -240,7 +242,7 @@ class Http:
             host = self._safe(_host(response.headers.get("Location", ""))) or "another address"
             raise Redirected(f"{response.url.host} sends on to {host}; the key is not sent there")
         message, symbol = read_error(body)
-        explanation = self._safe(message) or _phrase(response.status)
+        explanation = self._safe(message) or phrase(response.status)
         raise api_error(
             response.status,
             f"{response.url.host} answered {response.status}: {explanation}",
@@ -257,7 +259,8 @@ class Http:
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise TlsFailed(f"{where} cannot be trusted: {self._safe(str(error))}") from None
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-            raise ConnectFailed(f"{where} cannot be reached: {self._safe(_reason(error))}") from None
+            whom = "the proxy" if isinstance(error, _PROXY_ERRORS) else where
+            raise ConnectFailed(f"{whom} cannot be reached: {self._safe(_reason(error))}") from None
         except aiohttp.ConnectionTimeoutError:
             raise ConnectFailed(f"{where} did not accept a connection in time") from None
         except TimeoutError:
@@ -277,7 +280,10 @@ class Http:
 
     def _safe(self, text: str) -> str:
         """`text` of somebody else's making as one short line without anything secret."""
-        return _shorten(self._secrets.sub("[redacted]", text) if self._secrets else text)
+        return shorten(self._secrets.sub("[redacted]", text) if self._secrets else text)
+
+
+_PROXY_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
 
 
 def base_url(text: str) -> str:
@@ -309,53 +315,6 @@ def clean_secret(text: str, name: str) -> str:
     return secret
 
 
-class _ErrorBody(msgspec.Struct):
-    """The shapes of an error seen so far: `message` with `symbol`, or `error`; texts, or something else."""
-
-    message: Any = None
-    error: Any = None
-    symbol: Any = None
-
-
-def read_error(body: bytes) -> tuple[str, str]:
-    """The text and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
-    try:
-        found = msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _plain_text(body), ""
-    text = next((t for t in (found.message, found.error) if isinstance(t, str) and t.strip()), "")
-    return text, found.symbol if isinstance(found.symbol, str) else ""
-
-
-def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """The seconds a `Retry-After` header asks for, in either of its forms; `None` if there is none."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*", value):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
-
-
-def _plain_text(body: bytes) -> str:
-    text = body[:65536].decode("utf-8", "replace")
-    # Neither pattern can run past the next tag: what they are given may have been made to keep them busy.
-    if title := re.search(r"(?i)<title[^<>]*>([^<]*)", text):
-        return unescape(title[1])
-    return unescape(re.sub(r"<[^<>]*>", " ", text))
-
-
-def _shorten(text: str) -> str:
-    # Control characters could steer the terminal that the message ends up on.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:65536]).split())
-    return line if len(line) <= 300 else f"{line[:297]}..."
-
-
 def _host(location: str) -> str:
     try:
         return URL(location).host or ""
@@ -363,16 +322,11 @@ def _host(location: str) -> str:
         return ""
 
 
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "no explanation"
-
-
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error.strerror or error.os_error)
+        # asyncio repeats the address in the error's text; resolvers have numbers of their own, below 0.
+        number = error.os_error.errno or 0
+        return os.strerror(number) if number > 0 else str(error.os_error.strerror or error.os_error)
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "Server disconnected"  # its own text can be all that was received
     return str(error) or type(error).__name__

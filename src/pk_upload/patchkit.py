@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from pk_upload.answers import decode
 from pk_upload.errors import UnexpectedAnswer, UsageError
 from pk_upload.events import OnEvent
 from pk_upload.http import Http, RetryPolicy, base_url, clean_secret
@@ -351,19 +352,6 @@ class PatchKit:
     ) -> T:
         body = await self._http.call(method, f"{self.api_url}/1/{path}", form=form, repeatable=repeatable)
         return decode(body, kind, f"{method} /1/{path}")
-
-
-def decode(body: bytes, kind: type[T], what: str) -> T:
-    """`body` as a `kind`; raises `UnexpectedAnswer`, which names the call and the field."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        problem = (
-            str(error).replace(" - at `$.", ", in the field `").replace(" - at `$", ", in the answer `$")
-        )
-        raise UnexpectedAnswer(f"{what}: {problem}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise UnexpectedAnswer(f"{what}: the answer is no JSON") from None
 
 
 def _version_path(secret: str, version_id: int) -> str:

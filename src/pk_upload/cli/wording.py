@@ -59,9 +59,9 @@ def sentence(event: Event) -> str | None:
         case Stage(stage, detail):
             return f"{ACTIVITIES[stage]}: {detail}" if detail else ACTIVITIES[stage]
         case Retry(what, attempt, cause, wait):
-            return f"retry: {what} in {wait:.1f} s, for attempt {attempt} failed: {cause}"
+            return f"retry: {what}, attempt {attempt}: {cause}; again in {wait:.1f} s"
         case ChunkRetry(chunk, _, attempt, cause, wait):
-            return f"retry: chunk {chunk} in {wait:.1f} s, for attempt {attempt} failed: {cause}"
+            return f"retry: chunk {chunk}, attempt {attempt}: {cause}; again in {wait:.1f} s"
         case Message(severity, message):
             return f"{severity} about the build: {message}"
         case Warned(message):

@@ -1,0 +1,87 @@
+"""What an answer says: its JSON as a typed value, its error as a sentence. Pure, for hostile input."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from html import unescape
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import msgspec
+
+from pk_upload.errors import UnexpectedAnswer
+
+__all__ = ["decode", "parse_retry_after", "phrase", "read_error", "shorten"]
+
+T = TypeVar("T")
+
+
+def decode(body: bytes, kind: type[T], what: str) -> T:
+    """`body` as a `kind`; raises `UnexpectedAnswer`, which names the call and the field."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        problem = (
+            str(error).replace(" - at `$.", ", in the field `").replace(" - at `$", ", in the answer `$")
+        )
+        raise UnexpectedAnswer(f"{what}: {problem}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UnexpectedAnswer(f"{what}: the answer is no JSON") from None
+
+
+class _ErrorBody(msgspec.Struct):
+    """The shapes of an error seen so far: `message` with `symbol`, or `error`; texts, or something else."""
+
+    message: Any = None
+    error: Any = None
+    symbol: Any = None
+
+
+def read_error(body: bytes) -> tuple[str, str]:
+    """The text and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
+    try:
+        found = msgspec.json.decode(body, type=_ErrorBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _plain_text(body), ""
+    text = next((t for t in (found.message, found.error) if isinstance(t, str) and t.strip()), "")
+    return text, found.symbol if isinstance(found.symbol, str) else ""
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """The seconds a `Retry-After` header asks for, in either of its forms; `None` if there is none."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _plain_text(body: bytes) -> str:
+    text = body[:65536].decode("utf-8", "replace")
+    # Neither pattern can run past the next tag: what they are given may have been made to keep them busy.
+    if title := re.search(r"(?i)<title[^<>]*>([^<]*)", text):
+        return unescape(title[1])
+    return unescape(re.sub(r"<[^<>]*>", " ", text))
+
+
+def shorten(text: str) -> str:
+    """`text` as one printable line of 300 characters at most."""
+    # Control characters could steer the terminal that the message ends up on.
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[:65536]).split())
+    return line if len(line) <= 300 else f"{line[:297]}..."
+
+
+def phrase(status: int) -> str:
+    """The standard's words for `status`."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no explanation"
