@@ -51,7 +51,7 @@ class SeedServer:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.in_flight = 0
         self.most_in_flight = 0
-        self.strict_order = False
+        self.strict_order = 0  # the status that refuses a chunk out of order
         self.gather = 0  # hold the first chunks until this many have come together
         self.gathered = threading.Event()
         self.ended = threading.Event()
@@ -216,7 +216,8 @@ class Handler(BaseHTTPRequestHandler):
         return 201, {"id": upload_id}
 
     def _update_version(self, seen: Seen) -> tuple[int, Any]:
-        self.state.versions[self._id(4)] |= seen.form
+        flags = {name: value == "true" for name, value in seen.form.items() if value in {"true", "false"}}
+        self.state.versions[self._id(4)] |= seen.form | flags
         return self._get_version(seen)
 
     def _publish(self, _: Seen) -> tuple[int, Any]:
@@ -312,7 +313,7 @@ class Handler(BaseHTTPRequestHandler):
             if state.strict_order and first != sum(
                 b - a + 1 for (u, a, b), _ in state.received.items() if u == upload_id
             ):
-                return 400, {"message": "Bad Request"}
+                return state.strict_order, {"message": "Bad Request"}
             state.uploads[upload_id][first : last + 1] = data
             state.received[upload_id, first, last] += 1
             state.md5s.append(parts.get("md5", b"").decode())

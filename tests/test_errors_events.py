@@ -240,3 +240,8 @@ def test_an_interrupt_in_the_listener_is_not_held_back() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         emitter(interrupt)(EVENTS[0])
+
+
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name[0].isupper()])
+def test_every_error_says_what_to_do_next(name: str) -> None:
+    assert getattr(errors, name).default_hint

@@ -227,19 +227,27 @@ async def test_a_wrong_address_is_given_up_soon() -> None:
     events: list[Event] = []
     async with session() as http:
         with pytest.raises(ConnectFailed, match=r"127\.0\.0\.1 cannot be reached: [^<>]+$"):
-            await http.listening(events.append, retries=50).call("GET", closed_port())
-    assert len(retries_among(events)) == http_module.RETRIES_BEFORE_FIRST_ANSWER
+            await http.listening(events.append).call("GET", closed_port())
+    assert len(retries_among(events)) == FAST.first_contact
+
+
+async def test_a_number_of_retries_that_was_asked_for_is_kept_to() -> None:
+    events: list[Event] = []
+    async with session() as http:
+        with pytest.raises(ConnectFailed):
+            await http.listening(events.append, retries=6).call("GET", closed_port())
+    assert len(retries_among(events)) == 6
 
 
 async def test_an_address_that_has_answered_once_gets_all_the_patience(serve: Serve) -> None:
     server = await serve(Answer(headers={"Connection": "close"}))
     events: list[Event] = []
-    async with session() as http:
-        listening = http.listening(events.append, retries=6)
+    async with session(retries=6) as http:
+        listening = http.listening(events.append)
         await listening.call("GET", server.url)
         await server.stop()
         with pytest.raises(ConnectFailed):
-            await listening.call("GET", server.url)
+            await http.listening(events.append).call("GET", server.url)
     assert len(retries_among(events)) == 6
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -170,6 +171,15 @@ async def test_a_damaged_journal_is_named_and_set_aside(tmp_path: Path) -> None:
     assert aside.read_bytes() == content
 
 
+async def test_a_journal_without_a_whole_line_is_damaged(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:])
+    [path] = tmp_path.glob("*.journal")
+    path.write_bytes(b"garbage")
+    found, events = await keep(tmp_path)
+    assert found == set()
+    assert "damaged" in str(events[0])
+
+
 async def test_a_torn_last_record_is_dropped_and_written_over(tmp_path: Path) -> None:
     await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
     [path] = tmp_path.glob("*.journal")
@@ -231,6 +241,42 @@ async def test_a_full_disk_costs_the_resume_and_not_the_run(tmp_path: Path) -> N
     assert [type(event) for event in events] == [Warned]
 
 
+async def test_lanes_that_write_at_once_warn_once(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    events: list[Event] = []
+    async with open_journal(BEGUN, events.append, state_dir=tmp_path) as journal:
+        await journal.close()
+        await journal.open(Path("/dev/full"))
+        async with anyio.create_task_group() as group:
+            for index in range(10):
+                group.start_soon(journal.record, ChunkDone(index))
+    assert journal.state.chunks == set(range(10))
+    assert len(events) == 1
+
+
+async def test_a_cancelled_record_is_written_before_any_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_journal(BEGUN, print, state_dir=tmp_path) as journal:
+        for record in UPLOADED[1:]:
+            await journal.record(record)
+        assert journal._file is not None
+        write = journal._file.write
+
+        async def slow_write(line: bytes) -> int:
+            await anyio.sleep(0.2)
+            return int(await write(line))
+
+        monkeypatch.setattr(journal._file, "write", slow_write)
+        with anyio.move_on_after(0.05):
+            await journal.record(ChunkDone(0))
+        await journal.record(UploadDropped())
+        await journal.record(UploadMade(10, 10_000))
+    found, _ = await keep(tmp_path)
+    assert found == set(), "the chunk belonged to the upload before"
+
+
 async def test_a_state_directory_that_cannot_be_costs_the_resume_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     events: list[Event] = []
@@ -241,7 +287,7 @@ async def test_a_state_directory_that_cannot_be_costs_the_resume_alone(tmp_path:
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.integers(0, 400))
+@given(st.integers(len(lines(BEGUN)), 400))
 async def test_a_journal_cut_anywhere_is_gone_on_with(
     tmp_path_factory: pytest.TempPathFactory, cut: int
 ) -> None:

@@ -25,7 +25,7 @@ from pk_upload.errors import (
     SourceUnreadable,
     UploadFailed,
 )
-from pk_upload.events import Event, Message, Progress, Stage, Warned
+from pk_upload.events import Bytes, Event, Message, Progress, Stage, Warned
 from seed_server import APP, KEY, Handler, SeedServer, answer, hang_up, lose_answer
 
 pytestmark = pytest.mark.anyio
@@ -203,6 +203,187 @@ async def test_a_draft_with_a_time_is_asked_for_again_if_the_request_was_not_car
     assert done.publish_time == seed_server.after_job["publish_time"]
     assert seed_server.versions[1]["pending_publish"]
     assert counts(seed_server)["POST publish"] == 2
+
+
+async def test_a_release_that_is_scheduled_can_be_asked_for_again(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    moment = int(time.time()) + 86_400
+    seed_server.after_publish = {"publish_time": moment, "publish_progress": 1.0}
+    await push()
+    again = await push()
+    assert (again.version_id, again.publish_time) == (1, moment)
+    assert counts(seed_server) == ONCE
+
+
+async def test_a_moment_beyond_all_calendars_is_told_as_it_is(push: Pusher, seed_server: SeedServer) -> None:
+    seed_server.after_publish = {"publish_time": 10**18, "publish_progress": 1.0}
+    assert (await push()).publish_time == 10**18
+
+
+async def test_a_build_is_not_taken_for_processed_because_another_version_was(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    await push(publish=False)
+    seed_server.versions[5] = {**seed_server.versions.pop(1), "id": 5, "draft": False}
+    done = await push()
+    assert (done.version_id, done.upload_id, done.bytes_resumed) == (2, 2, 0)
+    assert len(seed_server.requests("PUT content_file")) == 2
+
+
+@pytest.mark.parametrize("change", [{"label": "another"}, {"content_guid": "another"}])
+async def test_another_build_in_our_draft_is_noticed(
+    push: Pusher, seed_server: SeedServer, change: dict[str, str]
+) -> None:
+    seed_server.after_job = {"content_guid": "ours"}
+    await push(publish=False)
+    seed_server.versions[1] |= change
+    done = await push()
+    assert (done.version_id, done.label, done.upload_id, done.published) == (1, "1.0", 2, True)
+    assert "another build" in push.warnings()
+
+
+async def test_a_draft_that_is_being_published_is_not_overwritten(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    seed_server.make_draft("0.9")
+    seed_server.versions[1] |= {"pending_publish": True, "publish_time": 10**10}
+    with pytest.raises(DraftExists, match="is being published"):
+        await push(overwrite_draft=True)
+
+
+async def test_the_changelog_that_an_overwritten_draft_keeps_is_told(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    seed_server.make_draft("0.9")
+    seed_server.versions[1]["changelog"] = "for players of 0.9"
+    await push(overwrite_draft=True)
+    assert "for players of 0.9" in push.warnings()
+
+
+async def test_retries_do_not_multiply(push: Pusher, seed_server: SeedServer) -> None:
+    seed_server.make_draft("0.9")
+    seed_server.trouble("PATCH version", *[answer(500)] * 50)
+    with pytest.raises(ServerError):
+        await push(overwrite_draft=True)
+    assert len(seed_server.requests("PATCH version")) == 4
+
+
+async def test_a_draft_that_was_made_in_silence_is_found_by_the_next_run(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    seed_server.trouble("POST versions", lose_answer)
+    seed_server.trouble("GET versions", *[answer(500)] * 4)
+    with pytest.raises(ServerError):
+        await push()
+    assert len(seed_server.requests("POST versions")) == 1, "not asked for again without having read"
+    done = await push()
+    assert (done.version_id, done.published) == (1, True)
+
+
+async def test_a_draft_that_appears_after_the_state_was_read_is_still_ours(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    def at_last(handler: Handler) -> bool:
+        seed_server.make_draft("1.0")  # what the first request asked for
+        return False
+
+    seed_server.trouble("POST versions", hang_up, at_last)
+    assert (await push()).version_id == 1
+
+
+async def test_publishing_is_not_asked_for_again_without_having_read(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    def lose_and_fall_silent(handler: Handler) -> bool:
+        seed_server.trouble("GET version", *[answer(500)] * 4)
+        return lose_answer(handler)
+
+    seed_server.trouble("POST publish", lose_and_fall_silent)
+    with pytest.raises(ServerError):
+        await push()
+    assert len(seed_server.requests("POST publish")) == 1
+
+
+async def test_who_does_not_wait_may_change_their_mind_about_publishing(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    seed_server.job_looks = 10
+    await push(publish=False, wait=False)
+    await push(publish=True, wait=False)
+    assert seed_server.versions[1].get("publish_when_processed") is True
+    await push(publish=False, wait=False)
+    assert seed_server.versions[1].get("publish_when_processed") is False
+    assert counts(seed_server)["PUT content_file"] == 1
+
+
+async def test_an_upload_that_is_not_taken_is_not_tried_for_ever(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    seed_server.trouble("PUT content_file", answer(400, {"message": "The upload is incomplete"}))
+    with pytest.raises(UploadFailed, match="The upload is incomplete"):
+        await push()
+    assert (await push()).upload_id == 2
+
+
+async def test_a_version_that_is_gone_costs_no_upload(push: Pusher, seed_server: SeedServer) -> None:
+    def delete(handler: Handler) -> bool:
+        del seed_server.versions[1]
+        return answer(404)(handler)
+
+    seed_server.trouble("PUT content_file", delete)
+    with pytest.raises(NotFound):
+        await push()
+    assert len(seed_server.requests("POST uploads")) == 1
+
+
+async def test_what_is_told_as_confirmed_never_goes_back(push: Pusher, seed_server: SeedServer) -> None:
+    seed_server.trouble("PUT content_file", answer(404))
+    await push()
+    told = [(event.confirmed, event.sent) for event in push.events if isinstance(event, Bytes)]
+    assert told == sorted(told)
+
+
+async def test_a_run_killed_before_it_knew_its_job_publishes_once(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    def publish_and_die(handler: Handler) -> bool:
+        handler.carry_out()
+        seed_server.versions[1] |= {"draft": False, "published": True}  # as publish_when_processed has it
+        handler.reply(401, {})
+        return True
+
+    seed_server.trouble("PUT content_file", publish_and_die)
+    with pytest.raises(AuthenticationFailed):
+        await push(wait=False)
+    done = await push()
+    assert (done.version_id, done.published) == (1, True)
+    assert len(seed_server.versions) == 1
+
+
+async def test_a_later_draft_of_the_same_label_is_somebody_elses(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    seed_server.trouble("POST uploads", answer(401))
+    with pytest.raises(AuthenticationFailed):
+        await push()
+    seed_server.versions.clear()
+    seed_server.make_draft("9.9")
+    seed_server.versions[7] = {**seed_server.versions.pop(1), "id": 7, "label": "1.0"}
+    with pytest.raises(DraftExists):
+        await push()
+
+
+async def test_a_key_that_the_service_echoes_is_shown_nowhere(push: Pusher, seed_server: SeedServer) -> None:
+    seed_server.job_end = {"status": 1, "status_message": f"X-Api-Key {KEY}\x1b[2J was refused"}
+    with pytest.raises(ProcessingFailed) as caught:
+        await push()
+    seed_server.job_end = {}
+    seed_server.after_job = {"processing_messages": [{"severity": "warning", "message": f"hm, {KEY}"}]}
+    await push()
+    told = f"{caught.value} {push.events}"
+    assert KEY not in told
+    assert "\x1b" not in told
 
 
 @pytest.mark.parametrize("what", LOST)

@@ -16,7 +16,9 @@ from pk_upload.errors import (
     ChunkMismatch,
     ServerError,
     SourceChanged,
+    UnexpectedAnswer,
     UploadFailed,
+    UsageError,
 )
 from pk_upload.events import Bytes, ChunkRetry, Event, Lanes, Warned
 from seed_server import KEY, Handler, SeedServer, answer, fine, hang_up, lose_answer
@@ -184,10 +186,11 @@ async def test_what_no_repetition_mends_ends_with_its_exit(
     assert getattr(caught.value, "exit_code", None) == exit_code
 
 
+@pytest.mark.parametrize("status", [400, 409, 416, 422])
 async def test_a_service_that_insists_on_order_is_served_in_order(
-    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path, status: int
 ) -> None:
-    seed_server.strict_order = True
+    seed_server.strict_order = status
     seed_server.gather = 3
     events: list[Event] = []
     await upload(patchkit, build, config=config, on_event=events.append)
@@ -195,6 +198,47 @@ async def test_a_service_that_insists_on_order_is_served_in_order(
     assert sent_again(seed_server) == []
     assert [event.lanes for event in events if isinstance(event, Lanes)] == [8, 1]
     assert "in order" in str([event for event in events if isinstance(event, Warned)])
+
+
+@pytest.mark.parametrize("status", [400, 403, 410])
+async def test_an_upload_that_another_run_began_and_the_service_closed_starts_over(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path, status: int
+) -> None:
+    await stop_after_six(patchkit, seed_server, config, build)
+    seed_server.trouble("POST chunk", answer(status))
+    done = await upload(patchkit, build, config=changed(config, concurrency=1))
+    assert (done.upload_id, done.bytes_resumed) == (2, 0)
+    assert seed_server.sha256(2) == sha256(build)
+
+
+async def test_a_page_of_a_portal_confirms_nothing(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
+) -> None:
+    seed_server.trouble("POST chunk", answer(200, b"<html>Please log in</html>"))
+    with pytest.raises(UnexpectedAnswer):
+        await upload(patchkit, build, config=config)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"id": "1"}'])
+async def test_what_else_a_chunk_is_answered_does_not_matter(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path, body: bytes
+) -> None:
+    def confirm(handler: Handler) -> bool:
+        handler._store_chunk()
+        handler.reply(201, body)
+        return True
+
+    seed_server.trouble("POST chunk", *[confirm] * 50)
+    await upload(patchkit, build, config=config)
+    assert seed_server.sha256() == sha256(build)
+
+
+async def test_the_time_for_an_upload_is_bounded(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, build: Path
+) -> None:
+    slow = changed(config, limit_rate=20_000, chunk_size=100_000)
+    with pytest.raises(UploadFailed, match=r"within 0\.5 s"):
+        await upload(patchkit, build, timeout=0.5, config=slow)
 
 
 async def test_an_early_refusal_is_read_although_the_body_was_not(
@@ -332,6 +376,16 @@ async def test_a_limited_rate_is_no_stall(
     slow = changed(config, limit_rate=400_000, stall_timeout=0.1, chunk_size=200_000, retries=0)
     await upload(patchkit, build, config=slow)
     assert seed_server.sha256() == sha256(build)
+
+
+async def test_a_listener_that_nobody_would_await_is_refused(
+    patchkit: PatchKit, config: TransferConfig, build: Path
+) -> None:
+    async def listen(event: Event) -> None:
+        pytest.fail("it cannot have been called")
+
+    with pytest.raises(UsageError, match="coroutine function"):
+        await upload(patchkit, build, config=config, on_event=listen)  # type: ignore[arg-type]
 
 
 async def test_a_listener_that_fails_costs_no_upload(

@@ -13,7 +13,7 @@ import msgspec
 
 from pk_upload.errors import UnexpectedAnswer
 
-__all__ = ["decode", "parse_retry_after", "phrase", "read_error", "shorten"]
+__all__ = ["decode", "moment", "parse_retry_after", "phrase", "read_error", "shorten"]
 
 T = TypeVar("T")
 
@@ -70,6 +70,14 @@ def _plain_text(body: bytes) -> str:
     if title := re.search(r"(?i)<title[^<>]*>([^<]*)", text):
         return unescape(title[1])
     return unescape(re.sub(r"<[^<>]*>", " ", text))
+
+
+def moment(unix: float) -> str:
+    """Unix seconds as a moment in UTC, or as they are where a calendar has no such day."""
+    try:
+        return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return str(unix)
 
 
 def shorten(text: str) -> str:

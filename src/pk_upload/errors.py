@@ -24,6 +24,7 @@ PkUploadError                  1
 ├── ProcessingFailed           6   the job failed, or the build has errors
 ├── PublishingFailed           6
 ├── UploadFailed               9   the bytes could not be delivered
+│   ├── ChunkRefused           9   the service does not take a chunk
 │   └── SourceChanged          9   the source is no longer what was begun with
 ├── PreflightFailed           10   the source is no good ZIP
 ├── StateError                11   the journal cannot be used
@@ -42,6 +43,7 @@ __all__ = [
     "AuthenticationFailed",
     "BadRequest",
     "ChunkMismatch",
+    "ChunkRefused",
     "Conflict",
     "ConnectFailed",
     "ConnectionLost",
@@ -76,7 +78,7 @@ class PkUploadError(Exception):
     """The root. `message` says what happened, `hint` what to do next, `exit_code` what a command returns."""
 
     exit_code: ClassVar[int] = 1
-    default_hint: ClassVar[str] = ""
+    default_hint: ClassVar[str] = "--verbose tells more."
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -95,6 +97,7 @@ class PkUploadError(Exception):
 
 class UsageError(PkUploadError):
     exit_code = 2
+    default_hint = "The documentation of the call, or --help, says what it takes."
 
 
 class SourceUnreadable(UsageError):
@@ -106,6 +109,8 @@ class ApiError(PkUploadError):
 
     `retry_after` is the wait in seconds that the service asked for, if it did.
     """
+
+    default_hint = "The service's documentation tells what it asks for."
 
     def __init__(
         self,
@@ -123,7 +128,7 @@ class ApiError(PkUploadError):
 
 
 class BadRequest(ApiError):
-    pass
+    default_hint = "The message tells what the service does not like about the request."
 
 
 class AuthenticationFailed(ApiError):
@@ -198,7 +203,7 @@ class UnexpectedAnswer(PkUploadError):
 
 class DraftExists(PkUploadError):
     exit_code = 5
-    default_hint = "Publish or delete that draft, or put this build into it with --overwrite-draft."
+    default_hint = "Publish or delete it on the service's site, or put this build into it: --overwrite-draft."
 
 
 class ProcessingFailed(PkUploadError):
@@ -213,6 +218,11 @@ class PublishingFailed(PkUploadError):
 
 class UploadFailed(PkUploadError):
     exit_code = 9
+    default_hint = "A second run goes on where this one stopped."
+
+
+class ChunkRefused(UploadFailed):
+    default_hint = "Begin a new upload with --no-resume; if that is refused too, report it to the service."
 
 
 class SourceChanged(UploadFailed):
@@ -252,11 +262,16 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 
 def api_error(
-    status: int, message: str, *, symbol: str | None = None, retry_after: float | None = None
+    status: int,
+    message: str,
+    *,
+    symbol: str | None = None,
+    retry_after: float | None = None,
+    hint: str | None = None,
 ) -> ApiError:
     """The exception that stands for `status`, after the table of the service's documentation."""
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
-    return kind(message, status=status, symbol=symbol, retry_after=retry_after)
+    return kind(message, status=status, symbol=symbol, retry_after=retry_after, hint=hint)
 
 
 @contextmanager

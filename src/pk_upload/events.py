@@ -6,10 +6,13 @@ and the event's name under "event".
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from pk_upload.errors import UsageError
 
 __all__ = [
     "Bytes",
@@ -25,6 +28,8 @@ __all__ = [
     "Warned",
     "emitter",
 ]
+
+log = logging.getLogger("pk_upload")
 
 StageName = Literal["version", "upload", "processing", "checks", "publishing", "scheduled", "done"]
 Severity = Literal["info", "warning", "error"]
@@ -119,14 +124,23 @@ OnEvent = Callable[[Event], None]
 
 
 def emitter(on_event: OnEvent | None) -> OnEvent:
-    """A callable that never raises: a fault of the listener is logged and costs no upload."""
+    """A callable that never raises: the listener's first fault is logged, and none costs an upload.
+
+    Raises `UsageError` for a coroutine function, which nobody would await.
+    """
+    if inspect.iscoroutinefunction(on_event):
+        raise UsageError("on_event is a coroutine function", hint="Give a plain function.")
+    failed = False
 
     def emit(event: Event) -> None:
+        nonlocal failed
         if on_event is None:
             return
         try:
             on_event(event)
         except Exception:
-            logging.getLogger("pk_upload").exception("the event callback failed on %s", type(event).__name__)
+            if not failed:
+                failed = True
+                log.exception("the event callback fails on %s", type(event).__name__)
 
     return emit

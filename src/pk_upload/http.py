@@ -8,6 +8,7 @@ is safe. `send` is one attempt with a body of the caller's making and no deadlin
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import os
 import re
@@ -51,28 +52,29 @@ log = logging.getLogger("pk_upload.http")
 KEEPALIVE = 4.0
 LARGEST_ANSWER = 32 * 1024 * 1024
 LONGEST_RETRY_AFTER = 600.0
-# Until something has answered, a failing connection is more likely a wrong address than a bad moment.
-RETRIES_BEFORE_FIRST_ANSWER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and how patiently a request is repeated: `retries` counts attempts after the first.
 
-    Waits are drawn between 0 and `first_wait` doubled each time, at most `longest_wait` seconds.
+    Waits are drawn between 0 and `first_wait` doubled each time, at most `longest_wait` seconds. As long as
+    nothing has answered, a connection that fails is tried `first_contact` times more: a wrong address is then
+    more likely than a bad moment.
     """
 
     retries: int = 8
+    first_contact: int = 3
     first_wait: float = 0.5
     longest_wait: float = 60.0
 
     def waits(self) -> Generator[float, Any, None]:
-        """The schedule in the form backoff asks for: an error goes in, the seconds to wait come out.
+        """The schedule, begun with an empty step: an error goes in, the seconds to wait come out.
 
         Exponential with full jitter; a `Retry-After` is the least that is waited.
         """
         growth = backoff.expo(base=2, factor=self.first_wait, max_value=self.longest_wait)
-        next(growth)  # backoff primes its generators with an empty first step
+        next(growth)
         error = yield 0.0
         while True:
             wait = backoff.full_jitter(next(growth))
@@ -145,11 +147,12 @@ class Http:
             with anyio.CancelScope(shield=True), anyio.move_on_after(5):
                 await session.close()
 
-    def listening(self, on_event: OnEvent, *, retries: int) -> Self:
-        """The same session, telling `on_event` of repeated calls, with so many attempts after the first."""
+    def listening(self, on_event: OnEvent, *, retries: int | None = None) -> Self:
+        """The same session, telling `on_event` of repeated calls, with other `retries` if they are given."""
         other = copy.copy(self)
         other._emit = emitter(on_event)
-        other._retry = replace(self._retry, retries=retries)
+        if retries is not None:
+            other._retry = replace(self._retry, retries=retries, first_contact=retries)
         return other
 
     async def call(
@@ -187,30 +190,25 @@ class Http:
         on_retry: Callable[[int, PkUploadError, float], None],
     ) -> T:
         """What `attempt` returns, tried again by the policy; `on_retry` hears count, cause and wait."""
-        tries = 0
+        waits = self._retry.waits()
+        next(waits)
+        for count in itertools.count(1):
+            try:
+                return await attempt()
+            except PkUploadError as error:
+                if not (may_repeat(error, repeatable=repeatable) and self._patient(error, count)):
+                    raise
+                wait = waits.send(error)
+                on_retry(count, error, wait)
+            await anyio.sleep(wait)
+        raise AssertionError("the attempts are counted without end")
 
-        def give_up(error: Exception) -> bool:
-            nonlocal tries
-            tries += 1
-            if not isinstance(error, PkUploadError) or not may_repeat(error, repeatable=repeatable):
-                return True
-            unknown = isinstance(error, ConnectFailed) and not self._answered
-            return unknown and tries > RETRIES_BEFORE_FIRST_ANSWER
-
-        def tell(details: Any) -> None:
-            on_retry(details["tries"], details["exception"], details["wait"])
-
-        schedule = backoff.on_exception(
-            self._retry.waits,
-            PkUploadError,
-            max_tries=max(self._retry.retries, 0) + 1,
-            giveup=give_up,
-            on_backoff=tell,
-            jitter=None,  # the schedule has drawn already, and a Retry-After is not to be shortened
-            logger=None,
+    def _patient(self, error: PkUploadError, count: int) -> bool:
+        """Whether there is to be another attempt after `count` of them."""
+        unknown = isinstance(error, ConnectFailed) and not self._answered
+        return count <= (
+            min(self._retry.retries, self._retry.first_contact) if unknown else self._retry.retries
         )
-        result: T = await schedule(attempt)()
-        return result
 
     async def _exchange(self, method: str, url: str, **how: Any) -> bytes:
         if self._session is None:
@@ -239,15 +237,17 @@ class Http:
         if 200 <= response.status < 300:
             return body
         if 300 <= response.status < 400:
-            host = self._safe(_host(response.headers.get("Location", ""))) or "another address"
+            host = self.plain(_host(response.headers.get("Location", ""))) or "another address"
             raise Redirected(f"{response.url.host} sends on to {host}; the key is not sent there")
         message, symbol = read_error(body)
-        explanation = self._safe(message) or phrase(response.status)
+        explanation = self.plain(message) or phrase(response.status)
         raise api_error(
             response.status,
             f"{response.url.host} answered {response.status}: {explanation}",
-            symbol=self._safe(symbol) or None,
+            symbol=self.plain(symbol) or None,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
+            # A page instead of JSON: it is the address that is wrong, rather than an identifier.
+            hint=UnexpectedAnswer.default_hint if response.status == 404 and body[:1] == b"<" else None,
         )
 
     @contextmanager
@@ -256,18 +256,18 @@ class Http:
         where = URL(url).host or url
         try:
             yield
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise TlsFailed(f"{where} cannot be trusted: {self._safe(str(error))}") from None
+        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as error:
+            raise TlsFailed(f"{where} cannot be trusted: {self.plain(str(error))}") from None
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
             whom = "the proxy" if isinstance(error, _PROXY_ERRORS) else where
-            raise ConnectFailed(f"{whom} cannot be reached: {self._safe(_reason(error))}") from None
+            raise ConnectFailed(f"{whom} cannot be reached: {self.plain(_reason(error))}") from None
         except aiohttp.ConnectionTimeoutError:
             raise ConnectFailed(f"{where} did not accept a connection in time") from None
         except TimeoutError:
             raise ConnectionLost(f"{where} did not answer within {self._timeout:g} s") from None
         except aiohttp.ClientResponseError as error:
             # What follows the colon is the line itself, and could be cut within the key.
-            reason = self._safe(error.message.partition(":")[0])
+            reason = self.plain(error.message.partition(":")[0])
             raise UnexpectedAnswer(f"{where} does not speak HTTP as it should: {reason}") from None
         except ValueError:
             raise UsageError(
@@ -275,10 +275,10 @@ class Http:
                 hint="Check the address, the proxy settings and the texts for characters they may not have.",
             ) from None
         except (aiohttp.ClientError, OSError) as error:
-            reason = self._safe(_reason(error))
+            reason = self.plain(_reason(error))
             raise ConnectionLost(f"the connection to {where} was lost: {reason}") from None
 
-    def _safe(self, text: str) -> str:
+    def plain(self, text: str) -> str:
         """`text` of somebody else's making as one short line without anything secret."""
         return shorten(self._secrets.sub("[redacted]", text) if self._secrets else text)
 
@@ -326,7 +326,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         # asyncio repeats the address in the error's text; resolvers have numbers of their own, below 0.
         number = error.os_error.errno or 0
-        return os.strerror(number) if number > 0 else str(error.os_error.strerror or error.os_error)
+        found = os.strerror(number) if number > 0 else str(error.os_error.strerror or error.os_error)
+        return found or type(error.os_error).__name__
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "Server disconnected"  # its own text can be all that was received
     return str(error) or type(error).__name__

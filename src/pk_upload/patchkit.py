@@ -227,8 +227,8 @@ class PatchKit:
         """The session under this client, for who drives attempts of their own."""
         return self._http
 
-    def listening(self, on_event: OnEvent, *, retries: int) -> Self:
-        """The same client, telling `on_event` of repeated calls, with so many attempts after the first."""
+    def listening(self, on_event: OnEvent, *, retries: int | None = None) -> Self:
+        """The same client, telling `on_event` of repeated calls, with other `retries` if they are given."""
         other = copy.copy(self)
         other._http = self._http.listening(on_event, retries=retries)
         return other
@@ -264,7 +264,12 @@ class PatchKit:
         return latest.id
 
     async def version(self, secret: str, version_id: int) -> Version:
-        return await self._call(Version, "GET", _version_path(secret, version_id))
+        version = await self._call(Version, "GET", _version_path(secret, version_id))
+        messages = [
+            ProcessingMessage(each.severity, self._http.plain(each.message))
+            for each in version.processing_messages or ()
+        ]
+        return msgspec.structs.replace(version, processing_messages=messages)
 
     async def create_version(self, secret: str, label: str, changelog: str | None = None) -> Version:
         """The draft just made; raises `Forbidden` when there is one already.
@@ -321,12 +326,12 @@ class PatchKit:
 
         It has no deadline of its own and is not repeated. Raises `ChunkMismatch` on a wrong MD5.
         """
-        await self._http.send(
-            "POST",
-            f"{self.upload_url}/1/uploads/{upload_id}/chunk",
-            body=body,
-            headers={"Content-Range": content_range},
+        path = f"uploads/{upload_id}/chunk"
+        answer = await self._http.send(
+            "POST", f"{self.upload_url}/1/{path}", body=body, headers={"Content-Range": content_range}
         )
+        if answer.strip():  # what it says is not documented, but a page of a portal in between is no yes
+            decode(answer, object, f"POST /1/{path}")
 
     async def set_content_file(self, secret: str, version_id: int, upload_id: int) -> str:
         """The GUID of the job that processes the upload as this version's content."""
@@ -339,7 +344,8 @@ class PatchKit:
         return made.job_guid
 
     async def job(self, guid: str) -> Job:
-        return await self._call(Job, "GET", f"background_jobs/{_segment(guid)}")
+        job = await self._call(Job, "GET", f"background_jobs/{_segment(guid)}")
+        return msgspec.structs.replace(job, status_message=self._http.plain(job.status_message or ""))
 
     async def _call(
         self,

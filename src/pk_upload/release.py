@@ -10,12 +10,13 @@ from typing import Any
 
 import anyio
 
+from pk_upload.answers import moment
 from pk_upload.archive import preflight
-from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError, UploadFailed
+from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError
 from pk_upload.events import Message, OnEvent, Stage, emitter
 from pk_upload.patchkit import PatchKit, Version
 from pk_upload.steps import Run, Wishes, check, find_or_make_draft, process, publish, scheduled_for
-from pk_upload.transfer import Source, TransferConfig, begin, open_journal
+from pk_upload.transfer import Source, Tally, TransferConfig, describe, open_journal, out_of_time
 
 __all__ = ["Release", "release"]
 
@@ -76,16 +77,23 @@ async def release(
     """
     began = time.monotonic()
     wishes = Wishes(
-        app, label, changelog, publish, wait, overwrite_draft, processing_timeout, publishing_timeout
+        app=app,
+        label=label,
+        changelog=changelog,
+        publish=publish,
+        wait=wait,
+        overwrite_draft=overwrite_draft,
+        processing_timeout=processing_timeout,
+        publishing_timeout=publishing_timeout,
     )
     config, emit = config or TransferConfig(), emitter(on_event)
     patchkit = patchkit.listening(emit, retries=config.retries)
     async with Source(Path(source)) as opened:
         await opened.inspect(preflight)
-        about = begin(opened, patchkit, app=app, label=label)
+        about = describe(opened, patchkit, app=app, label=label)
         async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:
-            run = Run(patchkit, opened, journal, wishes, config, emit)
-            with anyio.move_on_after(timeout):
+            run = Run(patchkit, opened, journal, wishes, config, emit, Tally(emit, opened.size))
+            with anyio.move_on_after(None if timeout is None else timeout - (time.monotonic() - began)):
                 version = await _steps(run)
                 return await _done(run, version, began)
             raise _out_of_time(run, timeout)
@@ -107,8 +115,7 @@ async def _done(run: Run, version: Version, began: float) -> Release:
     state, size = run.journal.state, run.source.size
     publish_time = scheduled_for(version, time.time()) if run.wishes.publish else None
     if publish_time is not None:
-        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(publish_time))
-        run.emit(Stage("scheduled", f"version {version.id} will be published at {moment}"))
+        run.emit(Stage("scheduled", f"version {version.id} will be published at {moment(publish_time)}"))
     run.emit(Stage("done", f"version {version.id}"))
     done = Release(
         app=run.wishes.app,
@@ -124,14 +131,14 @@ async def _done(run: Run, version: Version, began: float) -> Release:
         messages=tuple(run.messages),
         elapsed=round(time.monotonic() - began, 3),
     )
-    if done.published or publish_time is not None:
-        await run.journal.finish()  # a draft may still be published by a later run, and is kept in mind
+    if done.published:
+        await run.journal.finish()  # whatever is still to be published is kept in mind for a later run
     return done
 
 
 def _out_of_time(run: Run, timeout: float | None) -> PkUploadError:
     if run.stage in {"processing", "checks", "publishing"}:
         return GaveUpWaiting(f"{run.stage} has not ended within the {timeout:g} s of --timeout")
-    message = f"the time of {timeout:g} s was over in the step {run.stage!r}"
-    hint = DeadlineExceeded.default_hint
-    return UploadFailed(message, hint=hint) if run.stage == "upload" else DeadlineExceeded(message, hint=hint)
+    if run.stage == "upload":
+        return out_of_time(timeout)
+    return DeadlineExceeded(f"the time of {timeout:g} s was over in the step {run.stage!r}")

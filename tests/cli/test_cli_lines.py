@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pk_upload.answers import moment
 from pk_upload.cli.lines import Alarms, JsonLines, Lines
 from pk_upload.cli.redaction import Redactor, plain
 from pk_upload.cli.tracking import Tracking
-from pk_upload.cli.wording import duration, moment, size
+from pk_upload.cli.wording import duration, size
 from pk_upload.events import (
     Bytes,
     ChunkRetry,

@@ -19,5 +19,6 @@ def read_changelog(given: str | None) -> str | None:
     except (OSError, ValueError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(
-            f"the changelog {path} cannot be read: {reason}", hint="Check the path and permissions."
+            f"the changelog {path} cannot be read: {reason}",
+            hint="Check the path, the permissions and the encoding.",
         ) from None

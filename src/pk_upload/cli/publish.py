@@ -54,7 +54,7 @@ def publish(settings: Settings, vid: int, wait: bool, publishing_timeout: float)
 
 
 def _outcome(vid: int, label: str, published: bool, publish_time: int | None) -> str:
-    from pk_upload.cli.wording import moment
+    from pk_upload.answers import moment
 
     if published:
         return f"version {vid} ({label}) is published"

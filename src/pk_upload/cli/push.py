@@ -15,6 +15,7 @@ from pk_upload.cli.changelog import read_changelog
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import Command, app_option, global_options, transfer_options, waiting_option
 from pk_upload.cli.settings import Settings
+from pk_upload.cli.values import SOURCE, TEXT
 from pk_upload.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,10 +53,10 @@ class _Push:
 
 
 @click.command(cls=Command, epilog=EPILOG, short_help="Upload a build and see it published.")
-@click.argument("source", type=click.Path())
+@click.argument("source", type=SOURCE)
 @app_option
-@click.option("--label", metavar="TEXT", help="What players see the version called.")
-@click.option("--changelog", metavar="TEXT|@FILE", help="What is new, or the file that says it.")
+@click.option("--label", metavar="TEXT", type=TEXT, help="What players see the version called.")
+@click.option("--changelog", metavar="TEXT|@FILE", type=TEXT, help="What is new, or the file that says it.")
 @click.option("--publish", is_flag=True, help="Publish the version once it is processed.")
 @click.option(
     "--wait/--no-wait",
@@ -213,7 +214,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _outcome(done: Release, wish: _Push) -> str:
-    from pk_upload.cli.wording import moment
+    from pk_upload.answers import moment
 
     if done.published:
         return "is published"

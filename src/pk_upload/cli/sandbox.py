@@ -53,7 +53,11 @@ class _FaultSpec(click.ParamType):  # type: ignore[type-arg]  # not generic in a
     type=click.IntRange(0, 65535),
     help="0 for any that is free.",
 )
-@click.option("--data-dir", metavar="DIR", help="Where everything is kept across restarts.")
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    help="Where everything is kept across restarts.  [default: in the user's data directory]",
+)
 @click.option("--fault", "faults", multiple=True, metavar="SPEC", type=_FaultSpec(), help="See below.")
 @global_options
 @click.pass_obj

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["SANDBOX_KEY", "Settings"]
 
 SANDBOX_KEY = "sandbox"  # what the sandbox takes unless told otherwise: printed in every help, so no secret
-RETRIES = 8
 
 
 class Settings:
@@ -51,8 +50,8 @@ class Settings:
         return cast("float | None", self.given.get("timeout"))
 
     @property
-    def retries(self) -> int:
-        return int(self.given.get("retries", RETRIES))
+    def retries(self) -> int | None:
+        return cast("int | None", self.given.get("retries"))
 
     @property
     def api_key(self) -> str | None:
@@ -117,4 +116,8 @@ class Settings:
         return {text.strip() for text in found if text and text.strip()} - {SANDBOX_KEY}
 
     def _text(self, name: str, variable: str) -> str | None:
-        return self.given.get(name) or self.environ.get(variable) or None
+        given = self.given.get(name)
+        if given is not None and not given.strip():
+            # It is a variable that was not set, and to fall back on another would be a surprise.
+            raise UsageError(f"--{name.replace('_', '-')} is empty", hint="Give a value, or leave it out.")
+        return given or self.environ.get(variable) or None

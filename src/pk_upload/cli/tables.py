@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pk_upload.answers import moment
 from pk_upload.cli.redaction import plain
-from pk_upload.cli.wording import moment
 
 __all__ = ["fields", "table"]
 

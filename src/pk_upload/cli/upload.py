@@ -7,8 +7,7 @@ import click
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import Command, global_options, transfer_options
 from pk_upload.cli.settings import Settings
-from pk_upload.errors import DeadlineExceeded, PkUploadError, UploadFailed
-from pk_upload.events import Event, Stage
+from pk_upload.cli.values import SOURCE
 
 __all__ = ["upload"]
 
@@ -23,27 +22,22 @@ Interrupted, the same command goes on where it stopped.
 
 
 @click.command(cls=Command, epilog=EPILOG, short_help="Upload the bytes alone.")
-@click.argument("source", type=click.Path())
+@click.argument("source", type=SOURCE)
 @transfer_options
 @global_options
 @click.pass_obj
 def upload(settings: Settings, source: str) -> Errand:
     """Uploads the bytes of SOURCE and prints the upload's id; what to do with it is up to you."""
     settings.require_key()
-    began = False
 
     async def work(desk: Desk) -> Answer:
         from pk_upload.cli.client import connected
         from pk_upload.transfer import upload as deliver
 
-        def tell(event: Event) -> None:
-            nonlocal began
-            began = began or isinstance(event, Stage)
-            desk.emit(event)
-
-        config = settings.transfer()
         async with connected(settings, desk.emit) as patchkit:
-            done = await deliver(patchkit, source, config=config, on_event=tell)
+            done = await deliver(
+                patchkit, source, timeout=settings.timeout, config=settings.transfer(), on_event=desk.emit
+            )
         value = {
             "upload_id": done.upload_id,
             "bytes_total": done.bytes_total,
@@ -52,8 +46,4 @@ def upload(settings: Settings, source: str) -> Errand:
         }
         return Answer(value, str(done.upload_id))
 
-    def too_late(timeout: float) -> PkUploadError:
-        message, hint = f"the time of {timeout:g} s was over", DeadlineExceeded.default_hint
-        return UploadFailed(message, hint=hint) if began else DeadlineExceeded(message, hint=hint)
-
-    return Errand(work, settings.timeout, too_late, resumable=settings.given.get("resume", True))
+    return Errand(work, resumable=settings.given.get("resume", True))

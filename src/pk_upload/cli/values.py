@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["CONCURRENCY", "DAY", "RATE", "SECONDS", "SIZE", "VERSION", "WHEN"]
+__all__ = ["CONCURRENCY", "DAY", "RATE", "SECONDS", "SIZE", "SOURCE", "TEXT", "VERSION", "WHEN"]
 
 DAY = 86400.0  # seconds
 
@@ -80,8 +80,22 @@ def _concurrency(text: str) -> int | str:
     if text.strip().lower() == "auto":
         return "auto"
     if not re.fullmatch(r"[1-9][0-9]{0,5}", text.strip()):
-        raise ValueError(f"{text!r} is neither a number from 1 nor auto")
+        raise ValueError(f"{text!r} is neither a number from 1 to 16 nor auto")
     return int(text)
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds bytes that are no UTF-8 text") from None
+    return text
+
+
+def _source(text: str) -> str:
+    if not text:
+        raise ValueError("it is empty")
+    return text
 
 
 def _version(text: str) -> int | str:
@@ -97,4 +111,6 @@ RATE = _Parsed("rate", parse_rate)
 SECONDS = _Parsed("seconds", parse_seconds)
 WHEN = _Parsed("when", parse_when)
 CONCURRENCY = _Parsed("concurrency", _concurrency)
+SOURCE = _Parsed("path", _source)
+TEXT = _Parsed("text", _text)
 VERSION = _Parsed("version", _version)

@@ -10,7 +10,7 @@ from pk_upload.cli.changelog import read_changelog
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import Command, Group, app_option, call_options, global_options
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import VERSION, WHEN
+from pk_upload.cli.values import TEXT, VERSION, WHEN
 from pk_upload.errors import DraftExists, Forbidden, UsageError
 
 if TYPE_CHECKING:
@@ -95,8 +95,10 @@ def show(settings: Settings, vid: int | str) -> Errand:
 
 @click.command(cls=Command, short_help="Make a draft.")
 @app_option
-@click.option("--label", required=True, metavar="TEXT", help="What players see the version called.")
-@click.option("--changelog", metavar="TEXT|@FILE", help="What is new, or the file that says it.")
+@click.option(
+    "--label", required=True, metavar="TEXT", type=TEXT, help="What players see the version called."
+)
+@click.option("--changelog", metavar="TEXT|@FILE", type=TEXT, help="What is new, or the file that says it.")
 @call_options
 @global_options
 @click.pass_obj
@@ -123,8 +125,8 @@ def create(settings: Settings, label: str, changelog: str | None) -> Errand:
 @click.command(cls=Command, short_help="Change a version.")
 @click.argument("vid", type=click.IntRange(min=1))
 @app_option
-@click.option("--label", metavar="TEXT", help="What players see the version called.")
-@click.option("--changelog", metavar="TEXT|@FILE", help="What is new, or the file that says it.")
+@click.option("--label", metavar="TEXT", type=TEXT, help="What players see the version called.")
+@click.option("--changelog", metavar="TEXT|@FILE", type=TEXT, help="What is new, or the file that says it.")
 @click.option(
     "--publish-when-processed/--no-publish-when-processed",
     default=None,
@@ -193,6 +195,6 @@ def _state(version: Version) -> str:
 
 
 def _date(version: Version) -> str:
-    from pk_upload.cli.wording import moment
+    from pk_upload.answers import moment
 
     return moment(version.publish_date) if version.published and version.publish_date else "-"

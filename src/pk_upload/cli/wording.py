@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from pk_upload.events import ChunkRetry, Event, Message, Retry, Stage, Warned
 
-__all__ = ["ACTIVITIES", "amount", "amounts", "duration", "moment", "sentence", "size"]
+__all__ = ["ACTIVITIES", "amount", "amounts", "duration", "sentence", "size"]
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 ACTIVITIES = {
@@ -39,14 +37,6 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def moment(unix: float) -> str:
-    """A moment in UTC, or the number where a calendar has no such day."""
-    try:
-        return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError, OSError):
-        return str(unix)
 
 
 def sentence(event: Event) -> str | None:

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from pk_upload.errors import (
-    ApiError,
-    ConnectFailed,
-    DraftExists,
-    Forbidden,
-    NotFound,
-    Redirected,
-    ServerError,
-    UnexpectedAnswer,
-)
+from pk_upload.answers import shorten
+from pk_upload.errors import DraftExists, Forbidden, NotFound, PkUploadError
 from pk_upload.patchkit import PatchKit, Version
 from pk_upload.steps.run import Run
-from pk_upload.steps.settling import settled
-from pk_upload.transfer.records import VersionAsked, VersionMade
+from pk_upload.steps.settling import is_lost, settled
+from pk_upload.transfer.records import UploadDropped, VersionAsked, VersionMade, VersionRefused
 
-__all__ = ["find_or_make_draft"]
+__all__ = ["find_or_make_draft", "mark"]
 
-# After these, surely nothing was made.
-_REFUSALS = (ApiError, ConnectFailed, DraftExists, Redirected)
+SAME_LABEL = "If an earlier run of yours left it, --overwrite-draft puts this build into it."
 
 
 async def find_or_make_draft(run: Run) -> Version:
@@ -40,52 +31,74 @@ async def find_or_make_draft(run: Run) -> Version:
     return version
 
 
+def mark(version: Version) -> str:
+    """What tells one content of a version from another, as far as the service shows it."""
+    return version.content_guid or version.processing_finished_at or ""
+
+
 async def _known(run: Run, version_id: int) -> Version | None:
-    """The version an earlier run made, if this build can still be in it."""
+    """The version an earlier run made, if this build is in it or can still be put into it."""
+    state = run.journal.state
     try:
         version = await run.patchkit.version(run.wishes.app, version_id)
     except NotFound:
         run.warn(f"version {version_id} is gone; a new one is made")
         return None
-    if not version.draft and run.journal.state.job_guid is None:
-        run.warn(f"version {version_id} is no draft any more; a new one is made")
+    if not state.job_asked and (version.pending_publish or not version.draft):
+        run.warn(f"version {version_id} is published without this build; a new one is made")
         return None
+    if state.job_asked and (version.label != run.wishes.label or state.content not in {None, mark(version)}):
+        run.warn(f"another build was put into version {version_id}; this one is uploaded again")
+        await run.journal.record(UploadDropped())
+        return await _known(run, version_id)
     return await _described(run, version)
 
 
 async def _make(run: Run) -> Version:
     asked_before = run.journal.state.version_asked
     await run.journal.record(VersionAsked())
+    lost = False  # the answer to a request of this very run
 
     async def ask(client: PatchKit) -> Version:
+        nonlocal lost
         try:
             return await client.create_version(run.wishes.app, run.wishes.label, run.wishes.changelog)
-        except Forbidden:
-            return await _take(run, ours=asked_before)
+        except PkUploadError as error:
+            lost = lost or is_lost(error)
+            raise
 
     try:
-        return await settled(
-            run.patchkit, run.emit, "the request for a new version", ask, lambda: _our_draft(run)
-        )
-    except _REFUSALS as error:
-        if not (asked_before or isinstance(error, ServerError)):
-            await run.journal.finish()  # or a later draft of somebody else's would pass for ours
+        try:
+            return await settled(
+                run.patchkit, run.emit, "the request for a new version", ask, lambda: _our_draft(run)
+            )
+        except Forbidden as refusal:
+            return await _take(run, refusal, ours=asked_before or lost)
+    except PkUploadError:
+        if not (asked_before or lost):
+            await run.journal.record(VersionRefused())
         raise
-    except UnexpectedAnswer:
-        draft = await _our_draft(run)
-        if draft is None:
-            raise
-        return draft
 
 
-async def _take(run: Run, *, ours: bool) -> Version:
-    """The draft that is in the way, if this release may have it."""
+async def _take(run: Run, refusal: Forbidden, *, ours: bool) -> Version:
+    """The draft that is in the way, if this release may have it; no draft, and it is another `refusal`."""
     draft = await _draft(run)
     if draft is None:
-        raise Forbidden(f"no version may be made in the app {run.wishes.app}", status=403)
-    if run.wishes.overwrite_draft or (ours and draft.label == run.wishes.label):
+        raise refusal
+    if draft.pending_publish:
+        raise DraftExists(
+            f"version {draft.id}, {draft.label!r}, is being published",
+            hint="Run the same command again once it is published.",
+        )
+    same_label = draft.label == run.wishes.label
+    if run.wishes.overwrite_draft or (ours and same_label):
+        if draft.changelog and run.wishes.changelog is None and not ours:
+            run.warn(f"the changelog of the draft is kept: {shorten(draft.changelog)}")
         return await _described(run, draft)
-    raise DraftExists(f"the app has a draft already: version {draft.id}, {draft.label!r}")
+    raise DraftExists(
+        f"the app has a draft already: version {draft.id}, {draft.label!r}",
+        hint=SAME_LABEL if same_label else None,
+    )
 
 
 async def _described(run: Run, version: Version) -> Version:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from pk_upload.errors import NotFound, ProcessingFailed, UploadFailed
+from pk_upload.errors import BadRequest, NotFound, ProcessingFailed, UploadFailed
 from pk_upload.events import Message, Progress
 from pk_upload.patchkit import Job, ProcessingMessage, Version
+from pk_upload.steps.draft import mark
 from pk_upload.steps.polling import poll_until
 from pk_upload.steps.run import Run
 from pk_upload.transfer import Upload, deliver
-from pk_upload.transfer.records import JobStarted, UploadDropped
+from pk_upload.transfer.records import Checked, JobAsked, JobStarted, UploadDropped
 
 __all__ = ["check", "process"]
+
+UPLOAD_AGAIN = "Run the same command again: it uploads the build anew."
 
 
 async def process(run: Run, version: Version) -> bool:
     """Whether processing has ended well; false only where it goes on and is not to be waited for."""
     guid = run.journal.state.job_guid
     job = None if guid is None else await _known_job(run, guid)
+    await _leave_publishing_to_the_service(run, version)
     if guid is None or job is None:
-        if run.wishes.publish and not run.wishes.wait:
-            await run.patchkit.update_version(run.wishes.app, version.id, publish_when_processed=True)
         guid = await _start_job(run, version)
         if not run.wishes.wait:
             return False
@@ -46,7 +48,15 @@ async def check(run: Run, version_id: int) -> Version:
         reason = "; ".join(errors) or "the service does not say why"
         again = "Uploading it again usually helps." if not errors else "Mend the build and push it again."
         raise ProcessingFailed(f"the service cannot use the build: {reason}", hint=again)
+    await run.journal.record(Checked(mark(version)))
     return version
+
+
+async def _leave_publishing_to_the_service(run: Run, version: Version) -> None:
+    """Only where this run is to publish and will not see the end; what an earlier run wished is undone."""
+    wanted = run.wishes.publish and not run.wishes.wait
+    if wanted != bool(version.publish_when_processed):
+        await run.patchkit.update_version(run.wishes.app, version.id, publish_when_processed=wanted)
 
 
 async def _known_job(run: Run, guid: str) -> Job | None:
@@ -64,14 +74,23 @@ async def _known_job(run: Run, guid: str) -> Job | None:
 async def _start_job(run: Run, version: Version) -> str:
     for again in (True, False):
         run.stage = "upload"
-        run.upload = await deliver(run.patchkit, run.source, run.journal, config=run.config, emit=run.emit)
+        run.upload = await deliver(
+            run.patchkit, run.source, run.journal, config=run.config, emit=run.emit, tally=run.tally
+        )
+        await run.journal.record(JobAsked())
         try:
             guid = await run.patchkit.set_content_file(run.wishes.app, version.id, run.upload.upload_id)
         except NotFound:
-            # The app and the version were there a moment ago, so it is the upload that is gone.
+            # If it is the app or the version that is gone, this says so; otherwise it is the upload.
+            await run.patchkit.version(run.wishes.app, version.id)
             await run.journal.record(UploadDropped())
             if again:
                 run.warn(f"the service lost upload {run.upload.upload_id}; it starts over")
+        except BadRequest as error:
+            await run.journal.record(UploadDropped())  # or every later run would resume the failure
+            raise UploadFailed(
+                f"the service does not take the upload: {error.message}", hint=UPLOAD_AGAIN
+            ) from error
         else:
             await run.journal.record(JobStarted(guid))
             return guid
@@ -96,7 +115,7 @@ async def _finish_job(run: Run, guid: str) -> None:
         await run.journal.record(UploadDropped())  # or every later run would resume the failure
         raise ProcessingFailed(
             f"processing failed: {job.status_message or f'status {job.status}'}",
-            hint="Run the same command again: it uploads the build anew.",
+            hint=UPLOAD_AGAIN,
         )
 
 

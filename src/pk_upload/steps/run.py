@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from pk_upload.events import Message, OnEvent, Stage, StageName, Warned
 from pk_upload.patchkit import PatchKit
-from pk_upload.transfer import Journal, Source, TransferConfig, Upload
+from pk_upload.transfer import Journal, Source, Tally, TransferConfig, Upload
 
 __all__ = ["Run", "Wishes"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
     """What the caller wants of a release; timeouts are seconds."""
 
@@ -35,6 +35,7 @@ class Run:
     wishes: Wishes
     config: TransferConfig
     emit: OnEvent
+    tally: Tally
     stage: StageName = "version"
     upload: Upload | None = None
     messages: list[Message] = field(default_factory=list)

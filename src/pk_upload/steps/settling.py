@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from pk_upload.errors import ConnectFailed, NetworkError, PkUploadError, ServerError
+from pk_upload.errors import ConnectFailed, NetworkError, PkUploadError, ServerError, UnexpectedAnswer
 from pk_upload.events import OnEvent, Retry, Warned
 from pk_upload.patchkit import PatchKit
 
-__all__ = ["settled"]
+__all__ = ["is_lost", "settled"]
 
 T = TypeVar("T")
+
+
+def is_lost(error: PkUploadError) -> bool:
+    """Whether a request that ended so may have been carried out."""
+    lost = isinstance(error, ServerError | NetworkError | UnexpectedAnswer)
+    return lost and not isinstance(error, ConnectFailed)
 
 
 async def settled(
@@ -23,21 +29,42 @@ async def settled(
 ) -> T:
     """What `ask` returns, or what `find` reads once an answer is lost; asked again only if it finds nothing.
 
-    `ask` gets a client that repeats nothing by itself. Raises what `ask` raises when the retries are over.
+    `ask` gets a client that repeats nothing by itself. Raises what `ask` raises when the retries are over,
+    and at once what `find` raises: to ask again without having read would be blind.
     """
     once = patchkit.listening(emit, retries=0)
 
     async def attempt() -> T:
         try:
             return await ask(once)
-        except (ServerError, NetworkError) as error:
-            found = None if isinstance(error, ConnectFailed) else await find()
+        except PkUploadError as error:
+            if not is_lost(error):
+                raise
+            found = await _read(find)
             if found is None:
                 raise
-            emit(Warned(f"the answer to {what} was lost, but it was carried out"))
-            return found
+        emit(Warned(f"the answer to {what} was lost, but it was carried out"))
+        return found
 
     def tell(count: int, error: PkUploadError, wait: float) -> None:
         emit(Retry(what, count, error.message, wait))
 
-    return await patchkit.http.retrying(attempt, repeatable=True, on_retry=tell)
+    try:
+        return await patchkit.http.retrying(attempt, repeatable=True, on_retry=tell)
+    except _Unread as unread:
+        raise unread.error from None
+
+
+class _Unread(Exception):
+    """Carries the error of a reading past the retries, which are for the request alone."""
+
+    def __init__(self, error: PkUploadError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+async def _read(find: Callable[[], Awaitable[T | None]]) -> T | None:
+    try:
+        return await find()
+    except PkUploadError as error:
+        raise _Unread(error) from error

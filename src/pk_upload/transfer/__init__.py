@@ -5,18 +5,21 @@ from `source` to the wire, `journal` remembers it.
 """
 
 from pk_upload.transfer.config import TransferConfig
-from pk_upload.transfer.engine import Upload, begin, deliver, upload
+from pk_upload.transfer.engine import Upload, deliver, describe, out_of_time, upload
 from pk_upload.transfer.journal import Journal, default_state_dir, open_journal
 from pk_upload.transfer.source import Source
+from pk_upload.transfer.tally import Tally
 
 __all__ = [
     "Journal",
     "Source",
+    "Tally",
     "TransferConfig",
     "Upload",
-    "begin",
     "default_state_dir",
     "deliver",
+    "describe",
     "open_journal",
+    "out_of_time",
     "upload",
 ]

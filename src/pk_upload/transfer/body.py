@@ -8,6 +8,7 @@ view of what was written, and would send the buffer's later content.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -123,15 +124,14 @@ class ChunkBody(aiohttp.Payload):
         return view, self._source.read(view, offset, self._digest)
 
     async def _send(self, writer: AbstractStreamWriter, piece: memoryview) -> None:
-        if self._pacer is None:
-            await self._put(writer, piece)
-            self._on_sent(len(piece))
-            return
-        for start in range(0, len(piece), SLICE):
-            part = piece[start : start + SLICE]
-            self.paused = True
-            await asyncio.sleep(self._pacer.reserve(len(part), asyncio.get_running_loop().time()))
-            self.paused = False
+        # Windows tells of a write only when all of it is out: a piece on a slow line looks like a stall.
+        step = SLICE if self._pacer is not None or sys.platform == "win32" else len(piece)
+        for start in range(0, len(piece), step):
+            part = piece[start : start + step]
+            if self._pacer is not None:
+                self.paused = True
+                await asyncio.sleep(self._pacer.reserve(len(part), asyncio.get_running_loop().time()))
+                self.paused = False
             await self._put(writer, part)
             self._on_sent(len(part))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from pk_upload.errors import UsageError
 __all__ = ["MIB", "TransferConfig"]
 
 MIB = 1024 * 1024
+_CONCURRENCY = "the concurrency is a number of chunks, or auto"
 SMALLEST_CHUNK = 1024
 
 
@@ -19,7 +21,8 @@ class TransferConfig:
     """The settings of one transfer. Sizes are bytes, times are seconds, `limit_rate` is bytes a second.
 
     `concurrency` is the number of chunks sent at once, "auto" for the engine's own choice, and never more
-    than `max_concurrency`. `retries` counts attempts after the first, for a chunk and for a call.
+    than `max_concurrency`. `retries` counts attempts after the first, for a chunk and for a call; by default
+    they are the client's.
     `stall_timeout` ends an attempt that moves no byte. `checksum` sends each chunk's MD5. `resume` keeps
     and uses a journal under `state_dir` (by default the user's state directory). Raises `UsageError` for
     values that make no sense.
@@ -30,21 +33,26 @@ class TransferConfig:
     max_concurrency: int = 16
     limit_rate: int | None = None
     stall_timeout: float = 60.0
-    retries: int = 8
+    retries: int | None = None
     checksum: bool = True
     resume: bool = True
-    state_dir: Path | None = None
+    state_dir: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
+        whole = all(isinstance(size, int | None) for size in (self.chunk_size, self.limit_rate, self.retries))
+        self._require(whole, "sizes, rates and retries are whole numbers")
+        self._require(isinstance(self.concurrency, int) or self.concurrency == "auto", _CONCURRENCY)
+        if self.state_dir is not None:
+            object.__setattr__(self, "state_dir", Path(self.state_dir))
         self._require(self.chunk_size >= SMALLEST_CHUNK, f"a chunk is at least {SMALLEST_CHUNK} bytes")
         self._require(
             self.concurrency == "auto" or 1 <= self.concurrency <= self.max_concurrency,
-            f"the concurrency is 1 to {self.max_concurrency}, or auto",
+            f"{_CONCURRENCY}, at most {self.max_concurrency}",
         )
         self._require(self.max_concurrency >= 1, "max_concurrency is at least 1")
         self._require(self.limit_rate is None or self.limit_rate >= 1024, "the rate is at least 1 KiB/s")
         self._require(self.stall_timeout > 0, "the stall timeout is more than 0 s")
-        self._require(self.retries >= 0, "the number of retries is not negative")
+        self._require(self.retries is None or self.retries >= 0, "the number of retries is not negative")
 
     @staticmethod
     def _require(condition: bool, rule: str) -> None:

@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pk_upload.errors import NotFound, UploadFailed
+import anyio
+
+from pk_upload.errors import ChunkRefused, DeadlineExceeded, Forbidden, NotFound, UploadFailed
 from pk_upload.events import OnEvent, Stage, Warned, emitter
 from pk_upload.patchkit import PatchKit
 from pk_upload.transfer.config import TransferConfig
@@ -18,7 +20,7 @@ from pk_upload.transfer.schedule import Schedule
 from pk_upload.transfer.source import Source
 from pk_upload.transfer.tally import Tally
 
-__all__ = ["Upload", "begin", "deliver", "upload"]
+__all__ = ["Upload", "deliver", "describe", "out_of_time", "upload"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +37,36 @@ async def upload(
     patchkit: PatchKit,
     source: str | os.PathLike[str],
     *,
+    timeout: float | None = None,
     config: TransferConfig | None = None,
     on_event: OnEvent | None = None,
 ) -> Upload:
-    """Delivers the bytes of `source`, and no more: what to do with the upload is the caller's.
+    """Delivers the bytes of `source` within `timeout` seconds; what to do with the upload is the caller's.
 
     Resumes by itself what an earlier run of the same source left. Raises `SourceUnreadable`,
     `SourceChanged`, `UploadFailed`, `StateLocked`, and what `PatchKit` raises.
     """
     config, emit = config or TransferConfig(), emitter(on_event)
     patchkit = patchkit.listening(emit, retries=config.retries)
-    async with Source(Path(source)) as opened:
-        about = begin(opened, patchkit)
-        async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:
-            delivered = await deliver(patchkit, opened, journal, config=config, emit=emit)
-            await journal.finish()
-            return delivered
+    with anyio.move_on_after(timeout):
+        async with Source(Path(source)) as opened:
+            about = describe(opened, patchkit)
+            async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:
+                tally = Tally(emit, opened.size)
+                done = await deliver(patchkit, opened, journal, config=config, emit=emit, tally=tally)
+                await journal.finish()
+                return done
+    raise out_of_time(timeout)
 
 
-def begin(source: Source, patchkit: PatchKit, *, app: str = "", label: str = "") -> Begun:
+def out_of_time(timeout: float | None) -> UploadFailed:
+    """The error for an upload that the time for the whole run did not suffice for."""
+    return UploadFailed(
+        f"the bytes were not delivered within {timeout:g} s", hint=DeadlineExceeded.default_hint
+    )
+
+
+def describe(source: Source, patchkit: PatchKit, *, app: str = "", label: str = "") -> Begun:
     """What a journal of this source is about."""
     # A name that is no text still has to fit into JSON.
     path = os.fsencode(source.path.resolve()).decode("utf-8", "backslashreplace")
@@ -61,19 +74,28 @@ def begin(source: Source, patchkit: PatchKit, *, app: str = "", label: str = "")
 
 
 async def deliver(
-    patchkit: PatchKit, source: Source, journal: Journal, *, config: TransferConfig, emit: OnEvent
+    patchkit: PatchKit,
+    source: Source,
+    journal: Journal,
+    *,
+    config: TransferConfig,
+    emit: OnEvent,
+    tally: Tally,
 ) -> Upload:
-    """The upload of the journal, complete. One that the service has lost is begun again, once."""
-    tally = Tally(emit, source.size)
+    """The upload of the journal, complete. One that the service no longer takes is begun again, once."""
+    resuming = journal.state.upload_id is not None
     for again in (True, False):
         if journal.state.upload_id is None:
             upload_id = await patchkit.create_upload(source.size)
             await journal.record(UploadMade(upload_id, config.chunk_size))
         try:
             return await _deliver(patchkit, source, journal, config, emit, tally)
-        except NotFound:
+        except (NotFound, ChunkRefused, Forbidden) as error:
+            # What another run began may be closed or belong to another key; what this one began may not.
+            if not (isinstance(error, NotFound) or (resuming and again)):
+                raise
             if again:
-                emit(Warned(f"the service does not know upload {journal.state.upload_id}; it starts over"))
+                emit(Warned(f"upload {journal.state.upload_id} starts over: {error.message}"))
             await journal.record(UploadDropped())
     raise UploadFailed(
         f"{patchkit.upload_url} does not know the uploads made at {patchkit.api_url}",

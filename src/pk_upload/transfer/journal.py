@@ -39,18 +39,25 @@ class Journal:
         self._emit = emit
         self._path = path
         self._file: AsyncFileIO | None = None
+        self._turn = anyio.Lock()
 
     async def record(self, record: Record) -> None:
         """Writes `record` down, then counts it."""
-        if self._file is not None:
-            line = encode(record)
-            try:
-                if await self._file.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError as error:
-                await self.close()
-                self._emit(Warned(f"this run cannot be resumed: its journal cannot be written: {error}"))
-        self.state.apply(record)
+        # One after the other and to the end, or a line could land after one that takes it back.
+        async with self._turn:
+            with anyio.CancelScope(shield=True):
+                await self._write(encode(record))
+            self.state.apply(record)
+
+    async def _write(self, line: bytes) -> None:
+        if self._file is None:
+            return
+        try:
+            if await self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            await self.close()
+            self._emit(Warned(f"this run cannot be resumed: its journal cannot be written: {error}"))
 
     async def finish(self) -> None:
         """Nothing is left to resume: removes the file."""
@@ -71,7 +78,7 @@ class Journal:
 
 @asynccontextmanager
 async def open_journal(
-    begun: Begun, emit: OnEvent, *, state_dir: Path | None, resume: bool = True
+    begun: Begun, emit: OnEvent, *, state_dir: str | os.PathLike[str] | None, resume: bool = True
 ) -> AsyncIterator[Journal]:
     """The journal of what `begun` describes, as an earlier run left it, or a new one.
 
@@ -82,7 +89,7 @@ async def open_journal(
     if not resume:
         yield _forgetful(begun, emit)
         return
-    path = (state_dir or default_state_dir()) / f"{_name(begun)}.journal"
+    path = Path(state_dir or default_state_dir()) / f"{_name(begun)}.journal"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _locked(path)
@@ -141,6 +148,8 @@ def _read(path: Path) -> State:
     except FileNotFoundError:
         return State()
     state, whole = replay(content)
+    if content and not whole:
+        raise Damaged("it has no whole line")
     if whole < len(content):
         os.truncate(path, whole)
     return state

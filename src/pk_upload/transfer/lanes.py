@@ -7,8 +7,8 @@ import anyio
 from pk_upload.errors import (
     ApiError,
     AuthenticationFailed,
-    BadRequest,
     ChunkMismatch,
+    ChunkRefused,
     ConnectionLost,
     Forbidden,
     NotFound,
@@ -16,7 +16,6 @@ from pk_upload.errors import (
     Refused,
     ServerError,
     Stalled,
-    UploadFailed,
     first_cause,
 )
 from pk_upload.events import ChunkRetry, Lanes, OnEvent, Warned
@@ -32,9 +31,20 @@ from pk_upload.transfer.source import Source
 from pk_upload.transfer.stall import StallClock
 from pk_upload.transfer.tally import Tally
 
-__all__ = ["LANES", "Crew"]
+__all__ = ["LANES", "Crew", "lanes_wanted"]
 
 LANES = 8  # measured: fewer leave the link idle while the service thinks, more gain nothing
+
+
+def lanes_wanted(config: TransferConfig) -> int:
+    """Pure: the number of lanes to run.
+
+    Under a limit, more lanes only mean that more is in flight when the run is interrupted, and lost.
+    """
+    if config.concurrency != "auto":
+        return config.concurrency
+    within_ten_seconds = LANES if config.limit_rate is None else 10 * config.limit_rate // config.chunk_size
+    return max(1, min(LANES, config.max_concurrency, within_ten_seconds))
 
 
 class Crew:
@@ -64,8 +74,7 @@ class Crew:
 
     async def run(self) -> None:
         """Returns when every chunk is confirmed. Raises the first error that no repetition mends."""
-        lanes = LANES if self._config.concurrency == "auto" else self._config.concurrency
-        lanes = min(lanes, self._config.max_concurrency, self._schedule.missing)
+        lanes = min(lanes_wanted(self._config), self._schedule.missing)
         if not lanes:
             return
         self._emit(Lanes(lanes, "start"))
@@ -84,14 +93,14 @@ class Crew:
         while (chunk := self._schedule.take()) is not None:
             try:
                 md5 = await self._deliver(chunk, spare)
-            except BadRequest as error:
-                if not self._schedule.refuse(chunk):
-                    raise _refused_for_good(chunk, error) from error
-                continue
             except ApiError as error:
                 if isinstance(error, _THEIR_OWN):
                     raise
-                raise _refused_for_good(chunk, error) from error
+                if error.status in _MAY_BE_ORDER and self._schedule.refuse(chunk):
+                    continue
+                raise ChunkRefused(
+                    f"chunk {chunk.index} (from byte {chunk.offset}) was refused: {error.message}"
+                ) from error
             # Written down before it is counted: what was told as confirmed is never sent again.
             await self._journal.record(ChunkDone(chunk.index, md5))
             self._schedule.confirm(chunk)
@@ -163,6 +172,5 @@ class Crew:
 # These say by themselves what is wrong and which exit they mean; any other refusal is the chunk's.
 _THEIR_OWN = (AuthenticationFailed, Forbidden, NotFound, Refused, ServerError, ChunkMismatch)
 
-
-def _refused_for_good(chunk: Chunk, error: ApiError) -> UploadFailed:
-    return UploadFailed(f"chunk {chunk.index} (from byte {chunk.offset}) was refused: {error.message}")
+# A plain 400 is what is known of services that insist on order; the others would be as good a way to say it.
+_MAY_BE_ORDER = {400, 409, 416, 422}

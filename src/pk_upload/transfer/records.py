@@ -15,8 +15,10 @@ from pk_upload.transfer.source import Fingerprint
 __all__ = [
     "FORMAT",
     "Begun",
+    "Checked",
     "ChunkDone",
     "Damaged",
+    "JobAsked",
     "JobStarted",
     "PublishAsked",
     "Record",
@@ -25,6 +27,7 @@ __all__ = [
     "UploadMade",
     "VersionAsked",
     "VersionMade",
+    "VersionRefused",
     "encode",
     "replay",
 ]
@@ -47,6 +50,10 @@ class VersionAsked(msgspec.Struct, frozen=True, tag="version-asked"):
     """A draft is about to be made: one found later under our label is ours."""
 
 
+class VersionRefused(msgspec.Struct, frozen=True, tag="version-refused"):
+    """Surely no draft was made: one found later is somebody else's."""
+
+
 class VersionMade(msgspec.Struct, frozen=True, tag="version"):
     id: int
 
@@ -65,8 +72,18 @@ class ChunkDone(msgspec.Struct, frozen=True, tag="chunk"):
     md5: str = ""
 
 
+class JobAsked(msgspec.Struct, frozen=True, tag="job-asked"):
+    """Processing is about to be asked for: what becomes of the version from here on is of this build."""
+
+
 class JobStarted(msgspec.Struct, frozen=True, tag="job"):
     guid: str
+
+
+class Checked(msgspec.Struct, frozen=True, tag="checked"):
+    """Processing has ended well; `content` is what the version then told of its content."""
+
+    content: str
 
 
 class PublishAsked(msgspec.Struct, frozen=True, tag="publish-asked"):
@@ -78,7 +95,17 @@ class UploadDropped(msgspec.Struct, frozen=True, tag="dropped"):
 
 
 Record: TypeAlias = (
-    Begun | VersionAsked | VersionMade | UploadMade | ChunkDone | JobStarted | PublishAsked | UploadDropped
+    Begun
+    | VersionAsked
+    | VersionRefused
+    | VersionMade
+    | UploadMade
+    | ChunkDone
+    | JobAsked
+    | JobStarted
+    | Checked
+    | PublishAsked
+    | UploadDropped
 )
 
 
@@ -96,33 +123,43 @@ class State:
         self.upload_id: int | None = None
         self.chunk_size = 0
         self.chunks: set[int] = set()
+        self.job_asked = False
         self.job_guid: str | None = None
+        self.content: str | None = None
         self.publish_asked = False
 
-    def apply(self, record: Record) -> None:
+    def apply(self, record: Record) -> None:  # noqa: C901 - one short case a kind of record
         match record:
             case Begun():
                 self.begun = record
                 self._drop_upload()
             case VersionAsked():
                 self.version_asked = True
+            case VersionRefused():
+                self.version_asked = False
             case VersionMade():
-                self.version_id, self.publish_asked = record.id, False
+                if record.id != self.version_id and self.job_asked:
+                    self._drop_upload()  # it was given to the version before
+                self.version_id, self.version_asked, self.publish_asked = record.id, False, False
             case UploadMade():
                 self._drop_upload()
                 self.upload_id, self.chunk_size = record.id, record.chunk_size
             case ChunkDone():
                 self.chunks.add(record.index)
+            case JobAsked():
+                self.job_asked = True
             case JobStarted():
-                self.job_guid = record.guid
+                self.job_asked, self.job_guid = True, record.guid
+            case Checked():
+                self.content = record.content
             case PublishAsked():
                 self.publish_asked = True
             case UploadDropped():
                 self._drop_upload()
 
     def _drop_upload(self) -> None:
-        self.upload_id, self.chunk_size, self.job_guid = None, 0, None
-        self.chunks = set()
+        self.upload_id, self.chunk_size, self.chunks = None, 0, set()
+        self.job_asked, self.job_guid, self.content = False, None, None
 
 
 _encoder = msgspec.json.Encoder()
