@@ -375,7 +375,7 @@ async def test_a_certificate_that_is_not_trusted_ends_it(serve: Serve, self_sign
     assert server.seen == []
 
 
-async def test_a_server_without_tls_is_not_trusted() -> None:
+async def test_a_server_without_tls_gets_nothing() -> None:
     received = bytearray()
 
     async def speak_plainly(stream: ByteStream) -> None:
@@ -389,7 +389,8 @@ async def test_a_server_without_tls_is_not_trusted() -> None:
             tasks.start_soon(listener.serve, speak_plainly)
             error = await failure(f"https://127.0.0.1:{port}")
             tasks.cancel_scope.cancel()
-    assert isinstance(error, TlsFailed)
+    assert isinstance(error, ConnectFailed)
+    assert b"Key" not in received
     assert KEY.encode() not in received
 
 

@@ -136,7 +136,7 @@ def test_somebody_elses_draft(live: Live, build: Path) -> None:
         ("fail-job", 6, "ProcessingFailed"),
         ("error-message", 6, "ProcessingFailed"),
         ("status=503@versions", 7, "Refused"),
-        ("status=418", 9, "UploadFailed"),
+        ("status=418", 9, "ChunkRefused"),
         ("status=307", 9, "Redirected"),
     ],
 )

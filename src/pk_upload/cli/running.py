@@ -17,7 +17,7 @@ from pk_upload.cli.lines import Alarms, JsonLines, Lines, View
 from pk_upload.cli.output import Interrupted, Output
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import first_cause
-from pk_upload.events import OnEvent, emitter
+from pk_upload.events import OnEvent, Warned, emitter
 
 __all__ = ["perform"]
 
@@ -115,29 +115,46 @@ def _shown(settings: Settings, interruption: Interruption, output: Output) -> It
         interruption.farewell = b""
 
 
-class _Handler(logging.Handler):
+class _Log(logging.Handler):
+    """The log as lines on stderr."""
+
     def __init__(self, view: View) -> None:
         super().__init__(logging.DEBUG)
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         self._view = view
 
     def emit(self, record: logging.LogRecord) -> None:
         self._view.say(self.format(record))
 
 
+class _Troubles(logging.Handler):
+    """What goes wrong in a sandbox as warnings, each a sentence: nobody else tells of a full disk there."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__(logging.WARNING)
+        self._view = view
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = record.exc_info[1] if record.exc_info else None
+        self._view.tell(Warned(record.getMessage() + (f" ({cause})" if cause else "")))
+
+
 @contextmanager
 def _logged(view: View, *, verbose: bool) -> Iterator[None]:
-    """The log on stderr if it is wanted, and nowhere otherwise: not even what asyncio has to complain of."""
-    handler = _Handler(view) if verbose else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("pk_upload", "asyncio", "aiohttp")]
-    for logger in loggers:
+    """The log on stderr if it is wanted; otherwise only a sandbox's troubles, and nothing of asyncio's."""
+    log: logging.Handler = _Log(view) if verbose else logging.NullHandler()
+    handlers = {"pk_upload": log, "asyncio": log, "aiohttp": log}
+    if not verbose:
+        handlers["pk_upload.sandbox"] = _Troubles(view)
+    for name, handler in handlers.items():
+        logger = logging.getLogger(name)
         logger.addHandler(handler)
-        logger.propagate = False
+        logger.propagate = name == "pk_upload.sandbox"
         if verbose:
-            logger.setLevel(logging.DEBUG if logger.name == "pk_upload" else logging.WARNING)
+            logger.setLevel(logging.DEBUG if name == "pk_upload" else logging.WARNING)
     try:
         yield
     finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
-            logger.propagate = True
+        for name, handler in handlers.items():
+            logging.getLogger(name).removeHandler(handler)
+            logging.getLogger(name).propagate = True
