@@ -16,8 +16,9 @@ from pk_upload.cli.interruption import Interruption
 from pk_upload.cli.lines import Alarms, JsonLines, Lines, View
 from pk_upload.cli.output import Interrupted, Output
 from pk_upload.cli.settings import Settings
+from pk_upload.cli.wording import amounts
 from pk_upload.errors import first_cause
-from pk_upload.events import OnEvent, Warned, emitter
+from pk_upload.events import Bytes, Event, OnEvent, Warned, emitter
 
 __all__ = ["perform"]
 
@@ -29,7 +30,8 @@ class _Desk:
         self._view = view
         self._output = output
         self._quiet = quiet
-        self.emit: OnEvent = emitter(view.tell)
+        self._reached: Bytes | None = None
+        self.emit: OnEvent = emitter(self._tell)
 
     def answer(self, answer: Answer) -> None:
         self._output.answer(answer)
@@ -38,6 +40,17 @@ class _Desk:
         if not self._quiet:
             self._view.say(text)
 
+    def kept(self) -> str | None:
+        """What of an upload the next run need not send, in words."""
+        if self._reached is None:
+            return None
+        return f"{amounts(self._reached.confirmed, self._reached.total)} are delivered"
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Bytes):
+            self._reached = event
+        self._view.tell(event)
+
 
 def perform(errand: Errand, settings: Settings, interruption: Interruption, output: Output) -> Answer | None:
     """What the errand comes to. Raises what it raises, and `Interrupted` once a signal ended it."""
@@ -45,14 +58,17 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
     silent = settings.quiet or settings.progress in {"none", "json"}
 
     async def run() -> Answer | None:
-        loop = asyncio.get_running_loop()
+        loop, desk = asyncio.get_running_loop(), None
         with anyio.CancelScope() as scope:
             with (
                 interruption.cancelling(lambda: _cancel(scope, loop)),
                 _shown(settings, interruption, output) as view,
                 _logged(view, verbose=settings.verbose),
             ):
-                return await _carried_out(errand, view, _Desk(view, output, quiet=silent))
+                desk = _Desk(view, output, quiet=silent)
+                return await _carried_out(errand, view, desk)
+        if errand.resumable and desk is not None and (kept := desk.kept()):
+            output.stderr(kept)
         raise Interrupted
 
     try:
