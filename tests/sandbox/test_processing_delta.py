@@ -6,7 +6,9 @@ import os
 import random
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import hdiffpatch
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,7 @@ from pk_upload.sandbox.processing import (
     DiffSummary,
     PatchError,
     apply_diff,
+    windows,
 )
 from pk_upload.sandbox.processing.formats import load
 from pk_upload.sandbox.processing.steps import Kind, Step, joined
@@ -101,6 +104,25 @@ def test_a_file_with_nothing_in_common_is_taken_as_it_is(tmp_path: Path) -> None
         tmp_path, {"file": NOISE[: 3 * WINDOW], "was empty": b""}, {"file": new, "was empty": b"x"}
     )
     assert len(new) < summary.size < len(new) + 500
+
+
+def test_what_is_nowhere_near_is_looked_for_but_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two kinds of noise that compress well: a delta gains something on them wherever it looks."""
+    looked: list[int] = []
+    diff = hdiffpatch.diff
+
+    def counted(base: bytes, data: bytes, **how: Any) -> bytes:
+        looked.append(len(base))
+        delta: bytes = diff(base, data, **how)
+        return delta
+
+    monkeypatch.setattr(hdiffpatch, "diff", counted)
+    monkeypatch.setattr(windows, "WINDOW", 100_000)
+    monkeypatch.setattr(windows, "NEAR", 1000)
+    old, new = (bytes(random.Random(seed).choices(b"ab", k=200_000)) for seed in (1, 2))
+    upgraded(tmp_path, {"file": old}, {"file": new})
+    assert len(looked) == 2
+    assert max(looked) <= 102_000
 
 
 trees = st.dictionaries(

@@ -31,9 +31,10 @@ def survives(archive: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ARCHIVES)
-def test_a_flipped_bit_in_any_byte(kind: str) -> None:
-    bits = random.Random(7)
-    for at in range(len(ARCHIVES[kind])):
+@pytest.mark.parametrize("seed", [7])
+def test_a_flipped_bit_in_every_third_byte(kind: str, seed: int) -> None:
+    bits = random.Random(seed)
+    for at in range(bits.randrange(3), len(ARCHIVES[kind]), 3):
         damaged = bytearray(ARCHIVES[kind])
         damaged[at] ^= 1 << bits.randrange(8)
         survives(bytes(damaged))

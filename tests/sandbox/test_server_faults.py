@@ -87,7 +87,15 @@ def test_a_probability_with_a_seed_is_the_same_in_every_run() -> None:
 
 
 def test_a_fault_strikes_its_place_and_verb_alone() -> None:
-    plan = FaultPlan.parse(["drop@POST/versions", "stall@*", "fail-job"])
-    assert [fault.kind for fault in plan.draw("versions", "POST")] == ["drop", "stall"]
+    plan = FaultPlan.parse(["lost-answer@POST/versions", "stall@*", "fail-job"])
+    assert [fault.kind for fault in plan.draw("versions", "POST")] == ["lost-answer", "stall"]
     assert [fault.kind for fault in plan.draw("versions", "GET")] == ["stall"]
     assert [fault.kind for fault in plan.draw(PROCESSING)] == ["fail-job"]
+
+
+@pytest.mark.parametrize("final", ["status=503", "drop", "stall"])
+def test_a_fault_that_cannot_strike_any_more_is_not_counted(final: str) -> None:
+    first, second = f"{final}:count=2", "status=500:count=2"
+    plan = FaultPlan.parse(["slow=1", first, second])
+    drawn = [[fault.spec for fault in plan.draw("chunk", "POST")] for _ in range(5)]
+    assert drawn == [["slow=1", first]] * 2 + [["slow=1", second]] * 2 + [["slow=1"]]

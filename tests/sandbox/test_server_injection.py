@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import anyio
 import pytest
-from server_harness import Client, FakeProcessing, sandbox_client
+from server_harness import KEY, Client, FakeProcessing, sandbox_client
 
-from pk_upload.sandbox import FaultError
+from pk_upload.sandbox import FaultError, injection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from pk_upload.sandbox.call import Call
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +102,54 @@ async def test_stall(tmp_path: Path, fake: FakeProcessing, fault: str) -> None:
             answered = True
         assert not answered
         assert (await send(client, upload))[0] == 201
+
+
+async def test_a_stall_has_an_end(
+    tmp_path: Path, fake: FakeProcessing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert injection._LONGEST_STALL == 600
+    monkeypatch.setattr(injection, "_LONGEST_STALL", 0.2)
+    async with faulty(tmp_path, "stall") as client:
+        upload = await client.new_upload(len(DATA))
+        with anyio.fail_after(20), pytest.raises(aiohttp.ClientConnectionError):
+            await send(client, upload)
+
+
+async def test_a_client_that_leaves_is_not_waited_for(
+    tmp_path: Path, fake: FakeProcessing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = anyio.Event()
+    pause = injection._pause
+
+    async def watched(call: Call, seconds: float) -> None:
+        try:
+            await pause(call, seconds)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(injection, "_pause", watched)
+    async with faulty(tmp_path, "stall@account") as client:
+        with anyio.move_on_after(0.3):
+            await client.call("GET", "/1/account")
+        with anyio.fail_after(20):
+            await ended.wait()
+
+
+async def test_no_answer_has_the_key_of_the_sandbox_in_it(tmp_path: Path, fake: FakeProcessing) -> None:
+    """Its default key is a word, which a client that hides keys would hide in every sentence."""
+    faults = ("status=503@apps:count=1", "fail-job:count=1", "error-message:count=1")
+    async with faulty(tmp_path, *faults) as client:
+        texts: list[Any] = [await client.call("GET", "/1/apps"), await client.call("GET", "/1/account")]
+        version = await client.draft()
+        fake.error = RuntimeError()
+        for _ in range(3):
+            texts.append(await client.job(await client.start_job(version, await client.uploaded(b"x"))))
+            texts.append(await client.ok("GET", version))
+            fake.error = None
+        shutil.rmtree(client.sandbox.data_dir / "uploads")
+        texts.append(await client.call("POST", "/1/uploads", {"total_size_bytes": "1"}))
+    assert len(texts) == 9
+    assert KEY not in str(texts).lower()
 
 
 async def test_strict_order(tmp_path: Path, fake: FakeProcessing) -> None:

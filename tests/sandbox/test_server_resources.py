@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,9 @@ import anyio
 import pytest
 from server_harness import KEY, Client, FakeProcessing, sandbox_client
 
-from pk_upload.sandbox import SandboxError, serve
+from pk_upload.sandbox import SandboxError, serve, worker
 from pk_upload.sandbox.places import Places
-from pk_upload.sandbox.processing import Finding
+from pk_upload.sandbox.processing import CONTENT_SUMMARY, Finding
 from pk_upload.sandbox.store import Store
 
 if TYPE_CHECKING:
@@ -229,6 +230,27 @@ async def test_a_crash_of_processing_is_a_failed_job(client: Client, fake: FakeP
     assert found["processing_messages"] == []
 
 
+async def test_a_summary_is_sent_as_processing_wrote_it(client: Client) -> None:
+    version = await client.draft()
+    await client.processed(version)
+    written = b'{ "size":1,  "files":[] }'
+    [path] = client.sandbox.data_dir.glob(f"content/*/*/{CONTENT_SUMMARY}")
+    path.write_bytes(written)
+    url = f"{client.sandbox.url}{version}/content_summary?api_key={KEY}"
+    async with client.session.get(url) as answer:
+        assert (answer.content_type, await answer.read()) == ("application/json", written)
+
+
+async def test_a_full_disk_is_told_by_the_job(
+    client: Client, fake: FakeProcessing, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.error = OSError(28, "No space left on device", "/some/where")
+    job = await client.job(await client.start_job(await client.draft(), await client.uploaded(b"archive")))
+    assert job["status"] == 1
+    assert job["status_message"].endswith(": No space left on device.")
+    assert [record.levelname for record in caplog.records if record.name == worker.__name__] == ["WARNING"]
+
+
 async def test_the_second_version_is_compared_with_the_published_one(
     client: Client, fake: FakeProcessing
 ) -> None:
@@ -334,6 +356,18 @@ def test_a_lock_that_is_not_refreshed_lapses(tmp_path: Path) -> None:
         store.close()
 
 
+def test_what_ends_a_transaction_is_not_hidden_by_its_end(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db")
+    try:
+        pages = store._db.value("PRAGMA page_count")
+        store._db.execute(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(sqlite3.OperationalError, match="full"), store.transaction():
+            store.create_app("x" * 20_000, "other", "", "")
+        assert store.apps() == []
+    finally:
+        store.close()
+
+
 async def test_forms_of_every_kind(client: Client) -> None:
     fields: Any = {"name": "game", "platform": "other"}
     multipart = aiohttp.FormData(fields, default_to_multipart=True)
@@ -381,6 +415,12 @@ async def test_a_malformed_request_leaves_no_key_in_the_log(
     await writer.wait_closed()
     assert "my-secret-key" not in caplog.text
     assert "my-secret-key" not in "".join(capfd.readouterr())
+
+
+async def test_an_empty_key_would_be_an_open_door(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="must not be empty"):
+        async with serve(tmp_path, api_key=""):
+            pass
 
 
 async def test_a_taken_port_is_one_sentence(client: Client, tmp_path: Path) -> None:

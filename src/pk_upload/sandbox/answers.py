@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pk_upload.sandbox.records import Json
 
-__all__ = ["Gone", "Problem", "answer", "iso_time", "refusal"]
+__all__ = ["Disconnected", "Problem", "answer", "iso_time", "refusal"]
 
 
 class Problem(Exception):
@@ -29,7 +29,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
 
-class Gone(Exception):
+class Disconnected(Exception):
     """There is nobody left to answer: the connection is lost, or a fault cuts it."""
 
 

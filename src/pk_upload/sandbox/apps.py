@@ -18,7 +18,7 @@ __all__ = ["create_app", "list_apps", "show_account", "show_app"]
 
 async def show_account(_call: Call) -> web.Response:
     """GET account: official clients try their key with it."""
-    return answer({"id": 1, "name": "Sandbox", "email": "sandbox@example.com"})
+    return answer({"id": 1, "name": "Local", "email": "local@example.com"})
 
 
 async def list_apps(call: Call) -> web.Response:

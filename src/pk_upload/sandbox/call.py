@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pk_upload.sandbox import auth, forms
 from pk_upload.sandbox.answers import Problem
+from pk_upload.sandbox.arrivals import Arrival, Arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ class Server:
     signing_key: bytes = field(repr=False)
     faults: FaultPlan
     pace: float
+    arrivals: Arrivals = field(default_factory=Arrivals)
     jobs_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     publishing_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,6 +45,7 @@ class Call:
 
     request: web.BaseRequest
     server: Server
+    arrival: Arrival
     params: Mapping[str, str]
     drawn: tuple[Fault, ...] = ()
     _fields: Mapping[str, str] | None = None
@@ -79,7 +82,7 @@ class Call:
 
     def upload(self, number: int) -> Upload:
         """The upload with this id. Problem 404."""
-        upload = self.server.store.upload(number)
+        upload = self.server.store.uploads.find(number)
         if upload is None:
             raise Problem(404, f"There is no upload {number}.", "upload_not_found")
         return upload

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from pk_upload.sandbox.call import Call
 
-__all__ = ["send_file", "set_content_file", "show_summary", "show_urls"]
+__all__ = ["send_file", "set_content_file", "show_job", "show_summary", "show_urls"]
 
 
 async def set_content_file(call: Call) -> web.Response:
@@ -41,6 +40,15 @@ async def set_content_file(call: Call) -> web.Response:
     return answer({"job_guid": job.guid})
 
 
+async def show_job(call: Call) -> web.Response:
+    """GET a background job; public."""
+    guid = call.params["guid"].lower()
+    job = call.server.store.job(guid)
+    if job is None:
+        raise Problem(404, f"There is no background job {guid}.", "job_not_found")
+    return answer(job.to_json())
+
+
 _FILES = {"content": CONTENT, "diff": DIFF}
 _SUMMARIES = {"content": CONTENT_SUMMARY, "diff": DIFF_SUMMARY}
 
@@ -61,7 +69,8 @@ async def show_summary(call: Call) -> web.Response:
     """GET content_summary or diff_summary, as processing wrote it."""
     kind = call.params["kind"]
     made, _ = _visible(call, kind)
-    return answer(json.loads(await to_thread.run_sync((made / _SUMMARIES[kind]).read_bytes)))
+    summary = await to_thread.run_sync((made / _SUMMARIES[kind]).read_bytes)
+    return web.Response(body=summary, content_type="application/json", charset="utf-8")
 
 
 async def show_urls(call: Call) -> web.Response:

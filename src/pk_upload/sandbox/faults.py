@@ -40,6 +40,8 @@ OPTION, each a number:
   seed=7              the same choice of requests with p in every run
   retry-after=5       the seconds of Retry-After, 1 unless given
 
+Faults are tried in the order given. The first status, drop or stall that strikes a request
+ends that: those after it neither strike nor count.
 Counts are of this one run of the server: a restart begins them anew.
 Examples: status=503:count=3   drop@chunk:p=0.1:seed=1   lost-answer@POST/versions:count=1
 """
@@ -101,6 +103,8 @@ _KINDS = {
     "fail-job": _Kind(fixed=PROCESSING),
     "error-message": _Kind(fixed=PROCESSING),
 }
+_FINAL = {"status", "drop", "stall"}
+"""Kinds after which no other can strike the same request, so that it must not be counted either."""
 _OPTIONS = {
     "p": (0, 1),
     "count": (0, 10**9),
@@ -249,7 +253,11 @@ class FaultPlan:
         return cls(tuple(parse_fault(spec) for spec in specs))
 
     def draw(self, where: str, verb: str = "") -> tuple[Fault, ...]:
-        """The faults that strike this request, in the order in which they were given."""
-        return tuple(
-            armed.fault for armed in self._armed if armed.fault.concerns(where, verb) and armed.strikes()
-        )
+        """The faults that strike this request, in the order in which they were given, up to a final one."""
+        struck: list[Fault] = []
+        for armed in self._armed:
+            if armed.fault.concerns(where, verb) and armed.strikes():
+                struck.append(armed.fault)
+                if armed.fault.kind in _FINAL:
+                    break
+        return tuple(struck)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from pk_upload.sandbox.answers import Gone, Problem
+from pk_upload.sandbox.answers import Disconnected, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,11 +21,11 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 @contextmanager
 def readable_body() -> Iterator[None]:
-    """What reading a body can raise, as Problem 400 or 413, or Gone when the sender is lost."""
+    """What reading a body can raise, as Problem 400 or 413, or Disconnected when the sender is lost."""
     try:
         yield
     except (ConnectionError, web.RequestPayloadError) as error:
-        raise Gone from error
+        raise Disconnected from error
     except web.HTTPRequestEntityTooLarge as error:
         raise Problem(413, "The form is too large; only a chunk may be.", "too_large") from error
     except (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError) as error:
@@ -43,7 +43,7 @@ async def go_ahead(request: web.BaseRequest) -> None:
 async def read_fields(request: web.BaseRequest) -> Mapping[str, str]:
     """The fields of the query and the form; the form's win. Files are left out.
 
-    Problem 400 or 413, or Gone.
+    Problem 400 or 413, or Disconnected.
     """
     await go_ahead(request)
     with readable_body():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 from aiohttp import web
 
-from pk_upload.sandbox.answers import Gone, Problem, refusal
+from pk_upload.sandbox.answers import Disconnected, Problem, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +19,9 @@ __all__ = ["answer_with_faults", "cut", "strike_inside"]
 
 STREAMED = frozenset({"chunk", "part"})
 """Endpoints that look for `drop` and `stall` themselves, while the body arrives."""
+
+_LONGEST_STALL = 600.0
+"""Seconds after which a stalled request is cut off: whoever waits for longer has been shown enough."""
 
 _WATCH = 0.1
 """Seconds between two looks at whether a client that is kept waiting is still there."""
@@ -33,7 +36,7 @@ def cut(request: web.BaseRequest) -> None:
 async def answer_with_faults(
     call: Call, endpoint: str, handler: Callable[[Call], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """The handler's answer, or what the drawn faults make of it. Gone when the connection is to break."""
+    """The handler's answer, or what the drawn faults make of it. Disconnected to break it off."""
     for fault in call.drawn:
         if fault.kind == "slow":
             await _pause(call, fault.value)
@@ -46,12 +49,12 @@ async def answer_with_faults(
     try:
         await handler(call)
     except Problem as problem:
-        raise Gone from problem
-    raise Gone
+        raise Disconnected from problem
+    raise Disconnected
 
 
 async def strike_inside(call: Call, share: float) -> None:
-    """Let `drop` and `stall` strike once `share` of a streamed body, 0 to 1, has arrived; Gone if so."""
+    """Let `drop` and `stall` strike once `share` of a streamed body, 0 to 1, has arrived, as Disconnected."""
     for fault in call.drawn:
         if fault.kind in {"drop", "stall"} and share >= fault.value:
             await _strike(call, fault)
@@ -59,16 +62,20 @@ async def strike_inside(call: Call, share: float) -> None:
 
 async def _strike(call: Call, fault: Fault) -> None:
     if fault.kind == "stall":
-        await _pause(call, float("inf"))
-    raise Gone
+        await _pause(call, _LONGEST_STALL)
+    raise Disconnected
 
 
 async def _pause(call: Call, seconds: float) -> None:
-    """Wait, but no longer than the client and the server do."""
+    """Wait, but no longer than the server runs and the client is seen to be there.
+
+    A client that leaves with much of its body unread is not seen to: nothing is read meanwhile, not even its
+    farewell.
+    """
     deadline = anyio.current_time() + seconds
     while (left := deadline - anyio.current_time()) > 0 and not call.server.closing.is_set():
         if call.request.transport is None:
-            raise Gone
+            raise Disconnected
         with anyio.move_on_after(min(left, _WATCH)):
             await call.server.closing.wait()
 
@@ -82,4 +89,4 @@ def _answer(status: int, fault: Fault) -> web.Response:
         headers["Retry-After"] = str(fault.retry_after)
     if 300 <= status < 400:
         headers["Location"] = "/elsewhere"
-    return refusal(Problem(status, f"The sandbox was told to answer {status}.", "fault", headers=headers))
+    return refusal(Problem(status, f"This server was told to answer {status}.", "fault", headers=headers))

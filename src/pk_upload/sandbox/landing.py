@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
 from pk_upload.sandbox import injection
 from pk_upload.sandbox.answers import Problem
+from pk_upload.sandbox.places import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from pk_upload.sandbox.arrivals import Arrival
     from pk_upload.sandbox.call import Call
     from pk_upload.sandbox.ranges import Span
     from pk_upload.sandbox.records import Upload
 
-__all__ = ["land"]
+__all__ = ["closed", "land"]
+
+_log = logging.getLogger(__name__)
 
 PIECE = 1 << 20
 """Bytes that are gathered before they are written and hashed; this much memory is held for each request."""
@@ -27,16 +32,18 @@ PIECE = 1 << 20
 class _Landing:
     """A file open for writing from an offset on. Its methods block: they belong in a worker thread."""
 
-    def __init__(self, path: Path, offset: int) -> None:
+    def __init__(self, path: Path, offset: int, arrival: Arrival) -> None:
+        self._arrival = arrival
         self._file = path.open("r+b", buffering=0)
         self._file.seek(offset)
         self._md5 = hashlib.md5(usedforsecurity=False)
 
     def put(self, piece: bytearray) -> None:
-        """Write and hash in one visit to the thread."""
+        """Write and hash in one visit to the thread. Disconnected when a newer request has these bytes."""
         rest = memoryview(piece)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        with self._arrival.writing():
+            while rest:
+                rest = rest[self._file.write(rest) :]
         self._md5.update(piece)
 
     def close(self) -> str:
@@ -49,32 +56,64 @@ async def land(call: Call, upload: Upload, span: Span, body: AsyncIterator[bytes
     """Write `body` over `span` of the upload's file; the MD5 in hex.
 
     From its first byte on, the span counts as not arrived; whoever calls counts it when all is well.
-    Problem 400 when the body is not exactly as long as the span, 404 when the file is gone.
+    Problem 400 when the body is not exactly as long as the span, 403 when the upload is closed by then, 404
+    when the file is gone, 507 when it cannot be written. Disconnected when a newer request has some of the
+    bytes.
     """
-    store = call.server.store
+    path = call.server.places.upload(upload.id)
     try:
-        landing = await to_thread.run_sync(_Landing, call.server.places.upload(upload.id), span.first)
+        landing = await to_thread.run_sync(_Landing, path, span.first, call.arrival)
     except FileNotFoundError as error:
         raise Problem(404, f"The upload {upload.id} is gone.", "upload_not_found") from error
+    except OSError as error:
+        raise _unwritable(span, error) from error
     try:
         arrived, piece = 0, bytearray()
         async for data in body:
             if not arrived:
-                store.forget(upload.id, span)
+                await _begin(call, upload, span)
             arrived += len(data)
             if arrived > span.length:
                 raise _wrong_length(span)
             piece += data
             if len(piece) >= PIECE:
-                await to_thread.run_sync(landing.put, piece)
+                await _put(landing, piece, span)
                 piece = bytearray()
             await injection.strike_inside(call, arrived / span.length)
         if arrived < span.length:
             raise _wrong_length(span)
-        await to_thread.run_sync(landing.put, piece)
+        await _put(landing, piece, span)
     finally:
         digest = landing.close()
     return digest
+
+
+async def _begin(call: Call, upload: Upload, span: Span) -> None:
+    older = call.server.arrivals.begin(call.arrival, upload.id, span)
+    if not call.server.store.uploads.forget(upload.id, span):
+        raise closed(upload)
+    for other in older:  # what these write at this moment must not end up over what is to come
+        await to_thread.run_sync(other.wait)
+
+
+async def _put(landing: _Landing, piece: bytearray, span: Span) -> None:
+    try:
+        await to_thread.run_sync(landing.put, piece)
+    except OSError as error:
+        raise _unwritable(span, error) from error
+
+
+def closed(upload: Upload) -> Problem:
+    """The answer to a chunk that comes after the upload was given to a version."""
+    return Problem(
+        403, f"The upload {upload.id} was given to a version and takes no more chunks.", "upload_closed"
+    )
+
+
+def _unwritable(span: Span, error: OSError) -> Problem:
+    reason = reason_of(error)
+    _log.warning("The chunk %s could not be written: %s", span, reason)
+    return Problem(507, f"This server cannot write the chunk {span}: {reason}.", "storage")
 
 
 def _wrong_length(span: Span) -> Problem:

@@ -6,11 +6,16 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Places", "SandboxError"]
+__all__ = ["Places", "SandboxError", "reason_of"]
 
 
 class SandboxError(OSError):
     """The sandbox cannot start; the text is one sentence that says why."""
+
+
+def reason_of(error: OSError) -> str:
+    """Why it failed, in the system's words and without a path."""
+    return error.strerror or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Places:
             for directory in (root, places.uploads, places.content):
                 directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SandboxError(f"The data directory {root} cannot be made: {error.strerror}.") from error
+            raise SandboxError(f"The data directory {root} cannot be made: {reason_of(error)}.") from error
         return places
 
     @property

@@ -29,6 +29,10 @@ class Span:
         """How many bytes it holds."""
         return self.end - self.first
 
+    def overlaps(self, other: Span) -> bool:
+        """Whether they have a byte in common."""
+        return self.first < other.end and other.first < self.end
+
     def __str__(self) -> str:
         return f"{self.first}-{self.end - 1}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import unquote
 
-from pk_upload.sandbox import apps, content, jobs, locks, uploads, versions
+from pk_upload.sandbox import apps, content, locks, uploads, versions
 from pk_upload.sandbox.answers import Problem
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ ROUTES = (
     _route("chunk", "POST", "/1/uploads/{upload}/chunk", "own", uploads.receive_chunk),
     _route("gen_chunk_url", "POST", "/1/uploads/{upload}/gen_chunk_url", "key", uploads.generate_url),
     _route("part", "PUT", "/_parts/{upload}/{first}/{end}", "own", uploads.receive_part),
-    _route("job", "GET", "/1/background_jobs/{guid}", "open", jobs.show_job),
+    _route("job", "GET", "/1/background_jobs/{guid}", "open", content.show_job),
     _route("lock", "POST", "/1/global_locks/acquire", "key", locks.acquire_lock),
 )
 

@@ -12,7 +12,7 @@ import anyio
 from aiohttp import web
 
 from pk_upload.sandbox import auth, injection
-from pk_upload.sandbox.answers import Gone, Problem, refusal
+from pk_upload.sandbox.answers import Disconnected, Problem, refusal
 from pk_upload.sandbox.call import Call, Server
 from pk_upload.sandbox.faults import FaultPlan
 from pk_upload.sandbox.places import Places, SandboxError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from pk_upload.sandbox.arrivals import Arrival
     from pk_upload.sandbox.router import Route
 
 __all__ = ["Sandbox", "serve"]
@@ -61,8 +62,11 @@ async def serve(
 
     Port 0 is any free one. `faults` are described in `FAULTS_HELP`. Publishing takes `pace` seconds.
     FaultError when a fault is not well written; SandboxError, an OSError, when the directory cannot be used
-    or the port is taken. What was running when the context ends goes on when it is entered again.
+    or the port is taken; ValueError when `api_key` is empty. What was running when the context
+    ends goes on when it is entered again.
     """
+    if not api_key:
+        raise ValueError("the API key must not be empty: the server would let everybody in")
     plan = FaultPlan.parse(faults)
     places = Places.prepare(data_dir)
     store = Store(places.database)
@@ -128,15 +132,16 @@ async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]
 async def _answer(server: Server, request: web.BaseRequest) -> web.StreamResponse:
     path = clean_path(request.raw_path)
     try:
-        response = await _dispatch(server, request, path)
+        with server.arrivals.arriving() as arrival:
+            response = await _dispatch(server, request, path, arrival)
     except Problem as problem:
         response = refusal(problem)
-    except Gone:
+    except Disconnected:
         injection.cut(request)
         return web.Response(status=499)  # it goes nowhere
     except Exception:
         _log.exception("%s %s failed by an error of the sandbox.", request.method, path)
-        response = refusal(Problem(500, "The sandbox made a mistake; try again.", "internal_error"))
+        response = refusal(Problem(500, "This server made a mistake; try again.", "internal_error"))
     if response.status >= 400 and "Expect" in request.headers:
         response.force_close()  # whether the body still comes is the sender's choice
     # The path without its query: that may hold the key.
@@ -144,9 +149,11 @@ async def _answer(server: Server, request: web.BaseRequest) -> web.StreamRespons
     return response
 
 
-async def _dispatch(server: Server, request: web.BaseRequest, path: str) -> web.StreamResponse:
+async def _dispatch(
+    server: Server, request: web.BaseRequest, path: str, arrival: Arrival
+) -> web.StreamResponse:
     route, params = resolve(request.method, path)
-    call = Call(request, server, params, server.faults.draw(route.endpoint, request.method))
+    call = Call(request, server, arrival, params, server.faults.draw(route.endpoint, request.method))
 
     async def handler(call: Call) -> web.StreamResponse:
         await _check_key(route, call)

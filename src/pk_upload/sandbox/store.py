@@ -1,27 +1,23 @@
-"""All that the sandbox knows, in one SQLite database: the only module with SQL.
-
-It is used from the event loop's thread alone, in transactions of well under a millisecond. What is committed
-survives the process being killed. One sandbox at a time has the database.
-"""
+"""All that the sandbox knows: apps, versions, jobs and locks, and beside them its uploads."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 import uuid
-from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from pk_upload.sandbox.places import SandboxError
-from pk_upload.sandbox.ranges import Span, joined, without
-from pk_upload.sandbox.records import App, Job, Upload, Version
-from pk_upload.sandbox.schema import SCHEMA, SCHEMA_VERSION
+from pk_upload.sandbox.database import Database
+from pk_upload.sandbox.records import App, Job, Version
+from pk_upload.sandbox.upload_table import UploadTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import sqlite3
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from pk_upload.sandbox.records import Upload
 
 __all__ = ["Store"]
 
@@ -40,74 +36,25 @@ _VERSION_FLAGS = ("draft", "pending_publish", "published", "publish_when_process
 
 
 class Store:
-    """The database at `path`, made if need be. SandboxError when it cannot be used."""
+    """What is in the database at `path`, made if need be. SandboxError when it cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
-        except sqlite3.Error as error:
-            raise SandboxError(f"The database {path} cannot be opened: {error}.") from error
-        try:
-            self._prepare(path)
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self, path: Path) -> None:
-        self._db.row_factory = sqlite3.Row
-        try:
-            # Exclusive, so that a second sandbox on the same directory does not run the same jobs.
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            with self.transaction():
-                found = self._value("PRAGMA user_version")
-                if found == 0:
-                    for statement in SCHEMA.split(";"):
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
-        except sqlite3.OperationalError as error:
-            reason = "another sandbox uses it" if "locked" in str(error) else str(error)
-            raise SandboxError(f"The database {path} cannot be used: {reason}.") from error
-        except sqlite3.DatabaseError as error:
-            raise SandboxError(f"The database {path} cannot be used: {error}.") from error
-        if found not in {0, SCHEMA_VERSION}:
-            raise SandboxError(
-                f"The database {path} is of another version of the sandbox; use another directory."
-            )
+        self._db = Database(path)
+        self.uploads = UploadTable(self._db)
 
     def close(self) -> None:
         """Let go of the database."""
         self._db.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All writes inside are committed together, or none; may be nested."""
-        if self._db.in_transaction:
-            yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    def _row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
-        return row
-
-    def _value(self, sql: str, *values: Any) -> Any:
-        row = self._row(sql, *values)
-        return None if row is None else row[0]
+        return self._db.transaction()
 
     def signing_key(self) -> bytes:
         """The 32 bytes that presigned URLs are signed with, the same for the life of the database."""
         fresh = secrets.token_bytes(32)
         self._db.execute("INSERT OR IGNORE INTO setting VALUES ('signing_key', ?)", (fresh,))
-        return bytes(self._value("SELECT value FROM setting WHERE name = 'signing_key'"))
+        return bytes(self._db.value("SELECT value FROM setting WHERE name = 'signing_key'"))
 
     # Apps
 
@@ -129,12 +76,12 @@ class Store:
 
     def app(self, secret: str) -> App | None:
         """The app with this secret."""
-        row = self._row(f"{_APP} WHERE secret = ?", secret)
+        row = self._db.row(f"{_APP} WHERE secret = ?", secret)
         return None if row is None else App(**dict(row))
 
     def app_by_id(self, app_id: int) -> App:
         """The app with this id, which exists."""
-        row = self._row(f"{_APP} WHERE id = ?", app_id)
+        row = self._db.row(f"{_APP} WHERE id = ?", app_id)
         if row is None:
             raise LookupError(f"no app {app_id}")
         return App(**dict(row))
@@ -143,10 +90,12 @@ class Store:
 
     def create_version(self, app_id: int, label: str, changelog: str) -> Version | None:
         """A new draft, or None when the app has a draft already."""
-        with self.transaction():
-            if self._value("SELECT 1 FROM version WHERE app_id = ? AND draft", app_id):
+        with self._db.transaction():
+            if self._db.value("SELECT 1 FROM version WHERE app_id = ? AND draft", app_id):
                 return None
-            version_id = self._value("SELECT COALESCE(MAX(id), 0) + 1 FROM version WHERE app_id = ?", app_id)
+            version_id = self._db.value(
+                "SELECT COALESCE(MAX(id), 0) + 1 FROM version WHERE app_id = ?", app_id
+            )
             self._db.execute(
                 "INSERT INTO version (app_id, id, label, changelog) VALUES (?, ?, ?, ?)",
                 (app_id, version_id, label, changelog),
@@ -160,13 +109,13 @@ class Store:
 
     def version(self, app_id: int, version_id: int) -> Version | None:
         """One version."""
-        row = self._row("SELECT * FROM version WHERE app_id = ? AND id = ?", app_id, version_id)
+        row = self._db.row("SELECT * FROM version WHERE app_id = ? AND id = ?", app_id, version_id)
         return None if row is None else _version(row)
 
     def latest(self, app_id: int, before: int | None = None) -> Version | None:
         """The newest published version, or the newest one with an id below `before`."""
         sql = "SELECT * FROM version WHERE app_id = ? AND published AND id < ? ORDER BY id DESC LIMIT 1"
-        row = self._row(sql, app_id, 1 << 62 if before is None else before)
+        row = self._db.row(sql, app_id, 1 << 62 if before is None else before)
         return None if row is None else _version(row)
 
     def being_published(self) -> list[Version]:
@@ -175,90 +124,25 @@ class Store:
 
     def version_of_file(self, guid: str) -> Version | None:
         """The version whose content file or diff file has this guid."""
-        row = self._row("SELECT * FROM version WHERE content_guid = ? OR diff_guid = ?", guid, guid)
+        row = self._db.row("SELECT * FROM version WHERE content_guid = ? OR diff_guid = ?", guid, guid)
         return None if row is None else _version(row)
 
     def update_version(self, app_id: int, version_id: int, **changes: Any) -> Version:
         """The version with `changes` made, which are fields of `Version`."""
         if "processing_messages" in changes:
             changes["processing_messages"] = json.dumps(changes["processing_messages"])
-        self._update("version", _VERSION_FIELDS, changes, "app_id = ? AND id = ?", (app_id, version_id))
+        self._db.update("version", _VERSION_FIELDS, changes, "app_id = ? AND id = ?", (app_id, version_id))
         version = self.version(app_id, version_id)
         if version is None:
             raise LookupError(f"no version {version_id} of app {app_id}")
         return version
-
-    def _update(
-        self, table: str, known: frozenset[str], changes: dict[str, Any], where: str, key: tuple[Any, ...]
-    ) -> None:
-        if not changes:
-            return
-        if not changes.keys() <= known:
-            raise ValueError(f"no such fields of a {table}: {sorted(changes.keys() - known)}")
-        columns = ", ".join(f"{name} = ?" for name in changes)
-        sql = f"UPDATE {table} SET {columns} WHERE {where}"  # noqa: S608  names from the code, not from a request
-        self._db.execute(sql, (*changes.values(), *key))
-
-    # Uploads
-
-    def create_upload(self, total: int, *, presigned: bool) -> Upload:
-        """A new upload of `total` bytes of which none has arrived."""
-        row = self._db.execute("INSERT INTO upload (total, presigned) VALUES (?, ?)", (total, presigned))
-        return Upload(int(row.lastrowid or 0), total, presigned, closed=False)
-
-    def upload(self, upload_id: int) -> Upload | None:
-        """One upload."""
-        row = self._row("SELECT * FROM upload WHERE id = ?", upload_id)
-        return (
-            None
-            if row is None
-            else Upload(row["id"], row["total"], bool(row["presigned"]), bool(row["closed"]))
-        )
-
-    def needed_uploads(self) -> set[int]:
-        """The ids of the uploads whose bytes are still wanted."""
-        sql = "SELECT id FROM upload WHERE id NOT IN (SELECT upload_id FROM job WHERE finished)"
-        return {row["id"] for row in self._db.execute(sql)}
-
-    def received(self, upload_id: int) -> tuple[Span, ...]:
-        """The bytes of an upload that have arrived, ascending."""
-        rows = self._db.execute(
-            'SELECT first, "end" FROM received WHERE upload_id = ? ORDER BY first', (upload_id,)
-        )
-        return tuple(Span(row["first"], row["end"]) for row in rows)
-
-    def receive(self, upload_id: int, span: Span) -> bool:
-        """Count `span` as arrived; False, and nothing done, when the upload is closed."""
-        with self.transaction():
-            if self._value("SELECT closed FROM upload WHERE id = ?", upload_id) != 0:
-                return False
-            self._insert(upload_id, joined([*self._take_touching(upload_id, span), span]))
-            return True
-
-    def forget(self, upload_id: int, span: Span) -> None:
-        """Count `span` as not arrived."""
-        with self.transaction():
-            self._insert(upload_id, without(self._take_touching(upload_id, span), span))
-
-    def _take_touching(self, upload_id: int, span: Span) -> list[Span]:
-        # At most two of the joined spans stand out of `span`, so this stays small however big the upload is.
-        where = 'upload_id = ? AND first <= ? AND "end" >= ?'
-        values = (upload_id, span.end, span.first)
-        rows = self._db.execute(f'SELECT first, "end" FROM received WHERE {where}', values)  # noqa: S608
-        touching = [Span(row["first"], row["end"]) for row in rows]
-        self._db.execute(f"DELETE FROM received WHERE {where}", values)  # noqa: S608
-        return touching
-
-    def _insert(self, upload_id: int, spans: tuple[Span, ...]) -> None:
-        rows = [(upload_id, span.first, span.end) for span in spans]
-        self._db.executemany("INSERT INTO received VALUES (?, ?, ?)", rows)
 
     # Jobs
 
     def start_job(self, version: Version, upload: Upload, now: str) -> Job:
         """A new pending job, which closes its upload; the version forgets an earlier processing."""
         guid = str(uuid.uuid4())
-        with self.transaction():
+        with self._db.transaction():
             self._db.execute("UPDATE upload SET closed = 1 WHERE id = ?", (upload.id,))
             self._db.execute(
                 "INSERT INTO job (guid, app_id, version_id, upload_id, time_started) VALUES (?, ?, ?, ?, ?)",
@@ -300,11 +184,11 @@ class Store:
 
     def update_job(self, guid: str, **changes: Any) -> Job:
         """The job with `changes` made, which are fields of `Job`."""
-        self._update("job", _JOB_FIELDS, changes, "guid = ?", (guid,))
+        self._db.update("job", _JOB_FIELDS, changes, "guid = ?", (guid,))
         return self._job("guid = ?", guid)
 
     def _find_job(self, where: str, *values: Any) -> Job | None:
-        row = self._row(f"SELECT * FROM job WHERE {where}", *values)  # noqa: S608  conditions from this class
+        row = self._db.row(f"SELECT * FROM job WHERE {where}", *values)  # noqa: S608  conditions from this class
         if row is None:
             return None
         columns = {name: row[name] for name in row.keys() if name != "number"}  # noqa: SIM118  rows iterate values
@@ -323,14 +207,14 @@ class Store:
 
         Whoever did not ask for more than `lapse` seconds before `now` (Unix seconds) has lost its place.
         """
-        with self.transaction():
+        with self._db.transaction():
             self._db.execute("DELETE FROM claim WHERE seen < ?", (now - lapse,))
             self._db.execute(
                 "INSERT INTO claim (resource, owner, seen) VALUES (?, ?, ?)"
                 " ON CONFLICT (resource, owner) DO UPDATE SET seen = excluded.seen",
                 (resource, owner, now),
             )
-            ahead = self._value(
+            ahead = self._db.value(
                 "SELECT COUNT(*) FROM claim AS c JOIN claim AS mine ON mine.resource = c.resource"
                 " WHERE mine.resource = ? AND mine.owner = ? AND c.number < mine.number",
                 resource,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,8 @@ from aiohttp import BodyPartReader, MultipartReader, web
 from pk_upload.sandbox import auth
 from pk_upload.sandbox.answers import Problem, answer
 from pk_upload.sandbox.forms import go_ahead, readable_body, whole_number
-from pk_upload.sandbox.landing import land
+from pk_upload.sandbox.landing import closed, land
+from pk_upload.sandbox.places import reason_of
 from pk_upload.sandbox.ranges import Span, parse_content_range, prefix
 
 if TYPE_CHECKING:
@@ -23,10 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["create_upload", "generate_url", "receive_chunk", "receive_part"]
 
+_log = logging.getLogger(__name__)
+
 _READ = 256 * 1024
 _LONGEST_TEXT = 64 * 1024
 _MOST_PARTS = 32
 _URL_LIFETIME = 3600
+_TOO_LARGE = {errno.EFBIG, errno.EINVAL, errno.ENOSPC}
+"""What goes wrong when a file is too large for its file system; which of them, depends on that."""
 
 
 async def create_upload(call: Call) -> web.Response:
@@ -43,15 +50,21 @@ async def create_upload(call: Call) -> web.Response:
     store = call.server.store
     try:
         with store.transaction():
-            upload = store.create_upload(total, presigned=storage == "s3")
+            upload = store.uploads.create(total, presigned=storage == "s3")
             call.server.places.create_upload(upload.id, total)
     except OSError as error:
-        raise Problem(
-            400,
-            f"The parameter total_size_bytes is too much for this server: {error.strerror}.",
-            "bad_parameter",
-        ) from error
+        raise _unmakeable(total, error) from error
     return answer({"id": upload.id}, 201)
+
+
+def _unmakeable(total: int, error: OSError) -> Problem:
+    reason = reason_of(error)
+    _log.warning("A file for an upload of %d bytes could not be made: %s", total, reason)
+    if error.errno in _TOO_LARGE:
+        return Problem(
+            400, f"The parameter total_size_bytes is too much for this server: {reason}.", "bad_parameter"
+        )
+    return Problem(500, f"This server cannot make a file for the upload: {reason}.", "storage")
 
 
 async def receive_chunk(call: Call) -> web.Response:
@@ -64,7 +77,7 @@ async def receive_chunk(call: Call) -> web.Response:
         raise auth.unauthorized()
     upload = _open_upload(call, presigned=False)
     span = _span(request, upload)
-    if call.has_fault("strict-order") and span.first > prefix(call.server.store.received(upload.id)):
+    if call.has_fault("strict-order") and span.first > prefix(call.server.store.uploads.received(upload.id)):
         raise Problem(400, "Bad Request", "bad_request")
     _check_length(request, span)
     if request.content_type != "multipart/form-data":
@@ -72,8 +85,8 @@ async def receive_chunk(call: Call) -> web.Response:
     await go_ahead(request)
     digest, texts = await _read_parts(call, upload, span)
     expected = texts.get("md5", "").strip().lower()
+    call.arrival.check()
     if (expected and expected != digest) or call.has_fault("wrong-md5"):
-        call.server.store.forget(upload.id, span)
         raise Problem(
             412, f"The MD5 of the chunk {span} is not the one given; send it again.", "md5_mismatch"
         )
@@ -142,6 +155,7 @@ async def receive_part(call: Call) -> web.Response:
     _check_length(request, span)
     await go_ahead(request)
     digest = await land(call, upload, span, _raw(request))
+    call.arrival.check()
     _count(call, upload, span)
     return web.Response(headers={"ETag": f'"{digest}"'})  # as a storage service answers, with no body
 
@@ -176,7 +190,7 @@ def _check_signature(call: Call, upload_id: int, span: Span) -> None:
 def _open_upload(call: Call, *, presigned: bool) -> Upload:
     upload = call.upload(int(call.params["upload"]))
     if upload.closed:
-        raise _closed(upload)
+        raise closed(upload)
     if upload.presigned != presigned:
         how = "with storage_type=s3" if upload.presigned else "without storage_type=s3"
         raise Problem(
@@ -185,15 +199,9 @@ def _open_upload(call: Call, *, presigned: bool) -> Upload:
     return upload
 
 
-def _closed(upload: Upload) -> Problem:
-    return Problem(
-        403, f"The upload {upload.id} was given to a version and takes no more chunks.", "upload_closed"
-    )
-
-
 def _count(call: Call, upload: Upload, span: Span) -> None:
-    if not call.server.store.receive(upload.id, span):
-        raise _closed(upload)
+    if not call.server.store.uploads.receive(upload.id, span):
+        raise closed(upload)
 
 
 def _span(request: web.BaseRequest, upload: Upload) -> Span:

@@ -13,6 +13,7 @@ from anyio import from_thread, to_thread
 from pk_upload.sandbox import processing, publishing
 from pk_upload.sandbox.answers import iso_time
 from pk_upload.sandbox.faults import PROCESSING
+from pk_upload.sandbox.places import reason_of
 from pk_upload.sandbox.ranges import described, missing
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Failed(Exception):
 def recover(server: Server) -> None:
     """Make good what an earlier run left, before the first request: jobs cut short, files of no use."""
     server.store.requeue_jobs()
-    server.places.sweep(server.store.needed_uploads())
+    server.places.sweep(server.store.uploads.needed())
 
 
 async def work_forever(server: Server) -> None:
@@ -62,24 +63,28 @@ async def _run(server: Server, job: Job) -> None:
         if "slow-job" in faults:
             await notes.dawdle(faults["slow-job"].value)
         if "fail-job" in faults:
-            raise _Failed("The sandbox was told to fail this job.", shown=False)
+            raise _Failed("This server was told to fail this job.", shown=False)
         outcome = await _process(server, job, notes)
     except _Failed as failure:
         messages = ({"severity": "error", "message": str(failure)},) if failure.shown else ()
         _fail(server, job, str(failure), messages)
+    except OSError as error:
+        reason = reason_of(error)
+        _log.warning("Processing of version %d failed: %s", job.version_id, reason)
+        _fail(server, job, f"This server cannot read or write the files of the version: {reason}.", ())
     except Exception as error:
         _log.exception("Processing of version %d ended by an error of the sandbox.", job.version_id)
-        _fail(server, job, f"Processing ended by an error of the sandbox ({type(error).__name__}).", ())
+        _fail(server, job, f"Processing ended by an error of this server ({type(error).__name__}).", ())
     else:
         _finish(server, job, outcome, found_error="error-message" in faults)
     await to_thread.run_sync(server.places.discard_upload, job.upload_id)
 
 
 async def _process(server: Server, job: Job, notes: _Notes) -> Outcome:
-    upload = server.store.upload(job.upload_id)
+    upload = server.store.uploads.find(job.upload_id)
     if upload is None:
         raise _Failed(f"The upload {job.upload_id} is gone.", shown=True)
-    gaps = missing(server.store.received(upload.id), upload.total)
+    gaps = missing(server.store.uploads.received(upload.id), upload.total)
     if gaps:
         raise _Failed(
             f"The upload is incomplete: of {upload.total} bytes these never arrived: {described(gaps)}.",
@@ -147,7 +152,7 @@ def _finish(server: Server, job: Job, outcome: Outcome, *, found_error: bool) ->
     messages = [{"severity": finding.severity, "message": finding.message} for finding in outcome.findings]
     if found_error:
         messages.append(
-            {"severity": "error", "message": "The sandbox was told to find an error in this build."}
+            {"severity": "error", "message": "This server was told to find an error in this build."}
         )
     changes: dict[str, Any] = {"has_processing_error": outcome.failed, "processing_messages": messages}
     if not outcome.failed:

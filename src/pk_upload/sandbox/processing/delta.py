@@ -74,9 +74,9 @@ class _Search:
         if wanted.hash in self._contents:
             yield from _copied(self._contents[wanted.hash])
         elif wanted.path in self.paths:
-            yield from steps_for_changed(self._old.span(self.paths[wanted.path]), new.span(wanted))
+            yield from steps_for_changed(self._old.view(self.paths[wanted.path]), new.view(wanted))
         else:
-            yield from steps_for_added(new.span(wanted))
+            yield from steps_for_added(new.view(wanted))
 
 
 def _copied(file: ContentFile) -> Iterator[Step]:

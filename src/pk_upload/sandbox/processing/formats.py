@@ -25,7 +25,7 @@ __all__ = [
     "Encryption",
     "encryption_of",
     "load",
-    "store",
+    "save",
 ]
 
 CONTENT = "content.pkenc"
@@ -108,5 +108,5 @@ def load(path: Path, kind: type[_Summary]) -> _Summary:
     return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
-def store(path: Path, summary: ContentSummary | DiffSummary) -> None:
+def save(path: Path, summary: ContentSummary | DiffSummary) -> None:
     path.write_bytes(msgspec.json.encode(summary))

@@ -12,11 +12,9 @@ __all__ = ["ITEM", "Meter"]
 ITEM = 4096
 """What one file weighs beyond its bytes, so that a million empty ones are noticed too."""
 
-_STEP = 4 << 20
-
 
 class Meter:
-    """Maps `total` bytes of work to the fractions from `start` to `end` and calls `progress` every 4 MiB."""
+    """Maps `total` bytes of work to the fractions from `start` to `end` and tells them every `step` bytes."""
 
     def __init__(
         self,
@@ -26,12 +24,14 @@ class Meter:
         *,
         start: float,
         end: float,
+        step: int = 4 << 20,
     ) -> None:
         self._progress = progress
         self._message = message
         self._total = max(1, total)
         self._start = start
         self._span = end - start
+        self._step = step
         self._done = 0
         self._told = 0
         progress(start, message)
@@ -39,6 +39,6 @@ class Meter:
     def advance(self, amount: int) -> None:
         """Counts `amount` bytes as done; raises whatever `progress` raises."""
         self._done += amount
-        if self._done - self._told >= _STEP:
+        if self._done - self._told >= self._step:
             self._told = self._done
             self._progress(self._start + self._span * min(1.0, self._done / self._total), self._message)

@@ -15,11 +15,12 @@ from pk_upload.sandbox.processing.formats import (
     DIFF,
     DIFF_SUMMARY,
     ContentSummary,
-    store,
+    save,
 )
 from pk_upload.sandbox.processing.meter import ITEM, Meter
 from pk_upload.sandbox.processing.staging import Staging, staging
 from pk_upload.sandbox.processing.version import open_version
+from pk_upload.sandbox.processing.windows import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ def _content(
 ) -> ContentSummary | None:
     summary = write_content(file, entries, stage.path(CONTENT), key, meter, findings)
     if summary is not None:
-        store(stage.path(CONTENT_SUMMARY), summary)
+        save(stage.path(CONTENT_SUMMARY), summary)
     return summary
 
 
@@ -96,5 +97,5 @@ def _delta(
         open_version(stage.path(CONTENT_SUMMARY), stage.path(CONTENT), key) as new,
     ):
         total = sum(file.size + ITEM for file in summary.files)
-        meter = Meter(progress, "making the delta", total, start=_CONTENT_SHARE, end=1.0)
-        store(stage.path(DIFF_SUMMARY), write_delta(old, new, stage.path(DIFF), key, meter))
+        meter = Meter(progress, "making the delta", total, start=_CONTENT_SHARE, end=1.0, step=WINDOW)
+        save(stage.path(DIFF_SUMMARY), write_delta(old, new, stage.path(DIFF), key, meter))

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Span", "Version", "open_version"]
+__all__ = ["FileView", "Version", "open_version"]
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class FileView:
     """One file's bytes within the content: `offset` and `size` in bytes."""
 
     content: ContainerReader
@@ -36,8 +36,8 @@ class Version:
     summary: ContentSummary
     content: ContainerReader
 
-    def span(self, file: ContentFile) -> Span:
-        return Span(self.content, file.offset, file.size)
+    def view(self, file: ContentFile) -> FileView:
+        return FileView(self.content, file.offset, file.size)
 
 
 @contextmanager

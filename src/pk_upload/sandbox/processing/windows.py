@@ -17,7 +17,7 @@ from pk_upload.sandbox.processing.steps import Kind, Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pk_upload.sandbox.processing.version import Span
+    from pk_upload.sandbox.processing.version import FileView
 
 __all__ = ["WINDOW", "steps_for_added", "steps_for_changed"]
 
@@ -32,17 +32,18 @@ FAR = 512 << 10
 
 _LEVEL = 1  # the quick one: games are compressed already, or zeros
 _ANCHOR = 64
+_ANCHORS = 64
 _LONGEST_PAUSE = 64
 _PROBE = 4096
 
 
-def steps_for_added(new: Span) -> Iterator[Step]:
+def steps_for_added(new: FileView) -> Iterator[Step]:
     """Steps that make a file of nothing old, one for each window."""
     for start in range(0, new.size, WINDOW):
         yield _literal(new.read(start, WINDOW))
 
 
-def steps_for_changed(old: Span, new: Span) -> Iterator[Step]:
+def steps_for_changed(old: FileView, new: FileView) -> Iterator[Step]:
     """Steps that make `new` of `old`, one for each window."""
     comparison = _Comparison(old, new)
     for start in range(0, new.size, WINDOW):
@@ -52,7 +53,7 @@ def steps_for_changed(old: Span, new: Span) -> Iterator[Step]:
 class _Comparison:
     """Walks through both files, remembering how far they have drifted apart."""
 
-    def __init__(self, old: Span, new: Span) -> None:
+    def __init__(self, old: FileView, new: FileView) -> None:
         self._old = old
         self._new = new
         self._drift = 0
@@ -78,7 +79,7 @@ class _Comparison:
             self._skip -= 1
             return None
         step = self._patch_within(NEAR, start, data)
-        if step is None or _cost(step) > len(data) // 32:
+        if (step is None or _cost(step) > len(data) // 32) and self._is_far(start, data):
             step = min(filter(None, (step, self._patch_within(FAR, start, data))), key=_cost, default=None)
         if step is None or _cost(step) >= len(data):
             self._pause = self._skip = min(max(1, 2 * self._pause), _LONGEST_PAUSE)
@@ -86,9 +87,18 @@ class _Comparison:
         self._pause = 0
         return step if _cost(step) < len(data) // 8 else min(step, _literal(data), key=_cost)
 
-    def _patch_within(self, reach: int, start: int, data: bytes) -> Step | None:
+    def _is_far(self, start: int, data: bytes) -> bool:
+        """Whether pieces of the window stand in the wide view at all: else looking closely is a waste."""
+        _, base = self._view(FAR, start, data)
+        spacing = max(_ANCHOR, len(data) // _ANCHORS)
+        return any(data[at : at + _ANCHOR] in base for at in range(0, len(data), spacing))
+
+    def _view(self, reach: int, start: int, data: bytes) -> tuple[int, bytes]:
         begin = min(max(0, start + self._drift - reach), self._old.size)
-        base = self._old.read(begin, len(data) + 2 * reach)
+        return begin, self._old.read(begin, len(data) + 2 * reach)
+
+    def _patch_within(self, reach: int, start: int, data: bytes) -> Step | None:
+        begin, base = self._view(reach, start, data)
         if not base:
             return None
         try:
