@@ -61,8 +61,11 @@ class Copy:
 
     async def finish(self) -> bytes:
         """Sends the rest; the answer's status line, empty when the connection was cut."""
-        await self.send(len(self._body))
+        await self.send_all()
         return await self.answer()
+
+    async def send_all(self) -> None:
+        await self.send(len(self._body))
 
     async def send_all_but_its_md5(self) -> None:
         """Waits until the data are in the file; the server must see what follows them to know their end."""
@@ -127,8 +130,11 @@ async def test_an_old_copy_of_a_slow_server_changes_nothing(tmp_path: Path, fake
         async with a_copy(client, upload, STALE) as stale:
             await stale.send(SIZE // 2)
             assert (await client.chunk(upload, GOOD, WHOLE))[0] == 201
-            while (await stale.answer()).startswith(b"HTTP/1.1 100"):
-                await stale.answer()  # the empty line after it
+            while not (await stale.answer()).startswith(b"HTTP/1.1 100"):
+                pass  # the server comes to it only now
+            await stale.send_all()
+            while await stale.answer():
+                pass
         assert await content_of(client, fake, upload) == GOOD
 
 
@@ -153,9 +159,29 @@ async def test_two_copies_in_turns(client: Client, fake: FakeProcessing) -> None
     async with a_copy(client, upload, STALE) as stale, a_copy(client, upload, GOOD) as good:
         await stale.begin()
         await good.begin()
-        assert await stale.finish() == b""
+        await stale.send_all()
         assert await good.finish() == b"HTTP/1.1 201 Created"
+        assert await stale.answer() == b""
         assert await content_of(client, fake, upload) == GOOD
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_an_older_copy_of_the_same_bytes_is_as_good_as_the_newer(
+    client: Client, fake: FakeProcessing, stays: bool
+) -> None:
+    upload = await client.new_upload(SIZE)
+    async with a_copy(client, upload, GOOD) as older, a_copy(client, upload, GOOD) as newer:
+        await older.begin()
+        await newer.send(SIZE // 2)
+        await anyio.sleep(0.1)
+        await older.send_all()
+        if stays:
+            assert await newer.finish() == b"HTTP/1.1 201 Created"
+            assert await older.answer() == b"HTTP/1.1 201 Created"
+            assert await content_of(client, fake, upload) == GOOD
+        else:
+            await newer.leave()
+            assert await older.answer() == b"", "nobody brought the bytes that the newer began to write over"
 
 
 async def test_an_old_copy_that_is_whole_does_not_count_while_a_new_one_is_written(client: Client) -> None:
@@ -163,8 +189,9 @@ async def test_an_old_copy_that_is_whole_does_not_count_while_a_new_one_is_writt
     async with a_copy(client, upload, STALE) as stale, a_copy(client, upload, GOOD) as good:
         await stale.send_all_but_its_md5()
         await good.begin()
-        assert await stale.finish() == b""
+        await stale.send_all()
         await good.leave()
+        assert await stale.answer() == b""
         job = await client.job(await client.start_job(await client.draft(), upload))
         assert job["status"] == 1
 
@@ -228,10 +255,11 @@ class HeldUp:
     def __init__(self, inner: object, begun: threading.Event, go_on: threading.Event) -> None:
         self._inner, self._begun, self._go_on = inner, begun, go_on
 
-    def __enter__(self) -> None:
-        self._inner.__enter__()  # type: ignore[attr-defined]
+    def __enter__(self) -> bool:
+        allowed = bool(self._inner.__enter__())  # type: ignore[attr-defined]
         self._begun.set()
         self._go_on.wait(10)
+        return allowed
 
     def __exit__(self, *error: object) -> None:
         self._inner.__exit__(*error)  # type: ignore[attr-defined]
@@ -246,8 +274,10 @@ async def test_only_what_an_older_request_might_run_into_is_remembered() -> None
         assert len(arrivals) == 6
         for upload, span in ((2, Span(0, 5)), (1, Span(5, 9))):
             assert arrivals.begin(old, upload, span) == []
+        arrivals.begin(old, 1, Span(4, 9))
+        assert old.overtaken_by is not None
         with pytest.raises(Disconnected):
-            arrivals.begin(old, 1, Span(4, 9))
+            await old.yield_to_newer("digest")
     assert len(arrivals) == 0
 
 

@@ -2,8 +2,9 @@
 
 A client that gives a chunk up and sends it again on another connection counts on the second copy alone, but
 the first may still be read here, long afterwards. So the newest request that has begun to send a byte has
-it: the older ones are cut off and write no more. As a request's bytes count as missing from its first one
-until it is done, no byte that counts is ever being written.
+it: the older ones write no more, and succeed only if the newer one brings the very same bytes. As a
+request's bytes count as missing from its first one until it is done, no byte that counts is ever being
+written.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING
+
+import anyio
 
 from pk_upload.sandbox.answers import Disconnected
 
@@ -32,28 +35,36 @@ class Arrival:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.overtaken = False
+        self.overtaken_by: Arrival | None = None
+        self.done = anyio.Event()
         self._sent: tuple[int, Span] | None = None
+        self._digest: str | None = None
         self._lock = threading.Lock()
 
-    def check(self) -> None:
-        """Disconnected if a newer request has begun to send some of the same bytes."""
-        if self.overtaken:
-            raise Disconnected
-
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Around each write, in its thread. Disconnected, before anything is written, as in `check`."""
+    def writing(self) -> Iterator[bool]:
+        """Around each write, in its thread: whether there is to be one, or a newer request has the say."""
         with self._lock:
-            self.check()
-            yield
+            yield self.overtaken_by is None
+
+    def delivered(self, digest: str) -> None:
+        """Its bytes, with this digest, count."""
+        self._digest = digest
+
+    async def yield_to_newer(self, digest: str) -> None:
+        """Returns once the newer request has delivered the same bytes. Disconnected if it does not."""
+        newer = self.overtaken_by
+        if newer is not None:
+            await newer.done.wait()
+            if (newer._digest, newer._sent) != (digest, self._sent):
+                raise Disconnected
 
     def wait(self) -> None:
         """Until no write is under way; blocks."""
         with self._lock:
             pass
 
-    def begin(self, upload_id: int, span: Span) -> None:
+    def begins(self, upload_id: int, span: Span) -> None:
         """From now on it is one that sends these bytes."""
         self._sent = upload_id, span
 
@@ -83,6 +94,7 @@ class Arrivals:
         try:
             yield arrival
         finally:
+            arrival.done.set()
             del self._present[arrival.number]
             oldest = next(iter(self._present), None)
             if oldest is None:
@@ -93,12 +105,13 @@ class Arrivals:
     def begin(self, arrival: Arrival, upload_id: int, span: Span) -> list[Arrival]:
         """Give `arrival` the say over these bytes; those it takes it from must be waited for.
 
-        Disconnected if a newer request has it.
+        If a newer request has it already, `arrival` is overtaken.
         """
+        arrival.begins(upload_id, span)
         newer = self._begun[bisect_right(self._begun, arrival.number, key=_NUMBER) :]
-        if any(other.sends(upload_id, span) for other in newer):
-            raise Disconnected
-        arrival.begin(upload_id, span)
+        arrival.overtaken_by = next((other for other in newer if other.sends(upload_id, span)), None)
+        if arrival.overtaken_by is not None:
+            return []
         insort(self._begun, arrival, key=_NUMBER)
         older = [
             other
@@ -106,5 +119,5 @@ class Arrivals:
             if other.number < arrival.number and other.sends(upload_id, span)
         ]
         for other in older:
-            other.overtaken = True
+            other.overtaken_by = arrival
         return older

@@ -39,10 +39,10 @@ class _Landing:
         self._md5 = hashlib.md5(usedforsecurity=False)
 
     def put(self, piece: bytearray) -> None:
-        """Write and hash in one visit to the thread. Disconnected when a newer request has these bytes."""
+        """Hash, and write unless a newer request has these bytes, in one visit to the thread."""
         rest = memoryview(piece)
-        with self._arrival.writing():
-            while rest:
+        with self._arrival.writing() as allowed:
+            while allowed and rest:
                 rest = rest[self._file.write(rest) :]
         self._md5.update(piece)
 
@@ -57,8 +57,8 @@ async def land(call: Call, upload: Upload, span: Span, body: AsyncIterator[bytes
 
     From its first byte on, the span counts as not arrived; whoever calls counts it when all is well.
     Problem 400 when the body is not exactly as long as the span, 403 when the upload is closed by then, 404
-    when the file is gone, 507 when it cannot be written. Disconnected when a newer request has some of the
-    bytes.
+    when the file is gone, 507 when it cannot be written. Where a newer request has some of the bytes they
+    are hashed and not written.
     """
     path = call.server.places.upload(upload.id)
     try:
@@ -90,6 +90,8 @@ async def land(call: Call, upload: Upload, span: Span, body: AsyncIterator[bytes
 
 async def _begin(call: Call, upload: Upload, span: Span) -> None:
     older = call.server.arrivals.begin(call.arrival, upload.id, span)
+    if call.arrival.overtaken_by is not None:
+        return  # whether the span has arrived is the newer one's affair
     if not call.server.store.uploads.forget(upload.id, span):
         raise closed(upload)
     for other in older:  # what these write at this moment must not end up over what is to come

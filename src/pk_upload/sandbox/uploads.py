@@ -85,12 +85,11 @@ async def receive_chunk(call: Call) -> web.Response:
     await go_ahead(request)
     digest, texts = await _read_parts(call, upload, span)
     expected = texts.get("md5", "").strip().lower()
-    call.arrival.check()
     if (expected and expected != digest) or call.has_fault("wrong-md5"):
         raise Problem(
             412, f"The MD5 of the chunk {span} is not the one given; send it again.", "md5_mismatch"
         )
-    _count(call, upload, span)
+    await _count(call, upload, span, digest)
     return answer({"id": upload.id}, 201)
 
 
@@ -155,8 +154,7 @@ async def receive_part(call: Call) -> web.Response:
     _check_length(request, span)
     await go_ahead(request)
     digest = await land(call, upload, span, _raw(request))
-    call.arrival.check()
-    _count(call, upload, span)
+    await _count(call, upload, span, digest)
     return web.Response(headers={"ETag": f'"{digest}"'})  # as a storage service answers, with no body
 
 
@@ -199,9 +197,13 @@ def _open_upload(call: Call, *, presigned: bool) -> Upload:
     return upload
 
 
-def _count(call: Call, upload: Upload, span: Span) -> None:
-    if not call.server.store.uploads.receive(upload.id, span):
+async def _count(call: Call, upload: Upload, span: Span, digest: str) -> None:
+    """The span has arrived, by this request or by a newer one with the same bytes."""
+    if call.arrival.overtaken_by is not None:
+        await call.arrival.yield_to_newer(digest)
+    elif not call.server.store.uploads.receive(upload.id, span):
         raise closed(upload)
+    call.arrival.delivered(digest)
 
 
 def _span(request: web.BaseRequest, upload: Upload) -> Span:
