@@ -231,11 +231,11 @@ async def test_a_build_is_not_taken_for_processed_because_another_version_was(
     assert len(seed_server.requests("PUT content_file")) == 2
 
 
-@pytest.mark.parametrize("change", [{"label": "another"}, {"content_guid": "another"}])
+@pytest.mark.parametrize("change", [{"label": "another"}, {"processing_finished_at": "later"}])
 async def test_another_build_in_our_draft_is_noticed(
     push: Pusher, seed_server: SeedServer, change: dict[str, str]
 ) -> None:
-    seed_server.after_job = {"content_guid": "ours"}
+    seed_server.after_job = {"processing_finished_at": "then"}
     await push(publish=False)
     seed_server.versions[1] |= change
     done = await push()
@@ -314,6 +314,7 @@ async def test_who_does_not_wait_may_change_their_mind_about_publishing(
     assert seed_server.versions[1].get("publish_when_processed") is True
     await push(publish=False, wait=False)
     assert seed_server.versions[1].get("publish_when_processed") is False
+    assert "without --publish" in push.warnings()
     assert counts(seed_server)["PUT content_file"] == 1
 
 

@@ -8,7 +8,6 @@ is safe. `send` is one attempt with a body of the caller's making and no deadlin
 from __future__ import annotations
 
 import copy
-import itertools
 import logging
 import os
 import re
@@ -192,7 +191,9 @@ class Http:
         """What `attempt` returns, tried again by the policy; `on_retry` hears count, cause and wait."""
         waits = self._retry.waits()
         next(waits)
-        for count in itertools.count(1):
+        count = 0
+        while True:
+            count += 1
             try:
                 return await attempt()
             except PkUploadError as error:
@@ -201,7 +202,6 @@ class Http:
                 wait = waits.send(error)
                 on_retry(count, error, wait)
             await anyio.sleep(wait)
-        raise AssertionError("the attempts are counted without end")
 
     def _patient(self, error: PkUploadError, count: int) -> bool:
         """Whether there is to be another attempt after `count` of them."""

@@ -32,8 +32,8 @@ async def find_or_make_draft(run: Run) -> Version:
 
 
 def mark(version: Version) -> str:
-    """What tells one content of a version from another, as far as the service shows it."""
-    return version.content_guid or version.processing_finished_at or ""
+    """What tells one content of a draft from another, as far as the service shows it; may be empty."""
+    return version.processing_finished_at or ""
 
 
 async def _known(run: Run, version_id: int) -> Version | None:
@@ -47,11 +47,17 @@ async def _known(run: Run, version_id: int) -> Version | None:
     if not state.job_asked and (version.pending_publish or not version.draft):
         run.warn(f"version {version_id} is published without this build; a new one is made")
         return None
-    if state.job_asked and (version.label != run.wishes.label or state.content not in {None, mark(version)}):
+    if state.job_asked and version.draft and not version.pending_publish and _is_anothers(run, version):
         run.warn(f"another build was put into version {version_id}; this one is uploaded again")
         await run.journal.record(UploadDropped())
         return await _known(run, version_id)
     return await _described(run, version)
+
+
+def _is_anothers(run: Run, version: Version) -> bool:
+    """Whether another release has put its build into the draft since."""
+    ours, theirs = run.journal.state.content, mark(version)
+    return version.label != run.wishes.label or bool(ours and theirs and ours != theirs)
 
 
 async def _make(run: Run) -> Version:

@@ -53,10 +53,13 @@ async def check(run: Run, version_id: int) -> Version:
 
 
 async def _leave_publishing_to_the_service(run: Run, version: Version) -> None:
-    """Only where this run is to publish and will not see the end; what an earlier run wished is undone."""
-    wanted = run.wishes.publish and not run.wishes.wait
-    if wanted != bool(version.publish_when_processed):
-        await run.patchkit.update_version(run.wishes.app, version.id, publish_when_processed=wanted)
+    """Where this run is to publish and will not see the end, and never where it is not to publish."""
+    asked = bool(version.publish_when_processed)
+    if run.wishes.publish and not run.wishes.wait and not asked:
+        await run.patchkit.update_version(run.wishes.app, version.id, publish_when_processed=True)
+    elif asked and not run.wishes.publish:
+        run.warn(f"version {version.id} was to be published when processed; it is not, without --publish")
+        await run.patchkit.update_version(run.wishes.app, version.id, publish_when_processed=False)
 
 
 async def _known_job(run: Run, guid: str) -> Job | None:
