@@ -35,13 +35,17 @@ class Bar:
         self._task: bars.TaskID | None = None
         self._console = Console(stderr=True, force_terminal=True, highlight=False, markup=False, emoji=False)
         self._bars = bars.Progress(
-            bars.TextColumn("{task.description}", markup=False),
-            bars.BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=8)),
-            bars.TextColumn("{task.percentage:>3.0f} %", markup=False),
+            bars.TextColumn(
+                "{task.description}", markup=False, table_column=Column(no_wrap=True, min_width=10)
+            ),
+            bars.BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+            bars.TextColumn(
+                "{task.percentage:>3.0f} %", markup=False, table_column=Column(no_wrap=True, min_width=5)
+            ),
             bars.TextColumn(
                 "{task.fields[details]}",
                 markup=False,
-                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=2),
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
             ),
             console=self._console,
             auto_refresh=False,
