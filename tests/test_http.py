@@ -196,6 +196,14 @@ async def test_each_status_has_its_error(
     assert error.message == f"127.0.0.1 answered {status}: so it is"
 
 
+async def test_a_page_instead_of_json_speaks_of_the_address(serve: Serve) -> None:
+    body = b"<html><title>Not here</title></html>"
+    server = await serve(b"HTTP/1.1 404 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    error = await failure(server.url)
+    assert isinstance(error, NotFound)
+    assert error.hint == UnexpectedAnswer.default_hint
+
+
 async def test_an_answer_that_leaves_http_is_no_success(serve: Serve) -> None:
     server = await serve(b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: else\r\n\r\n{}")
     error = await failure(server.url)

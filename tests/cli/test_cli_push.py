@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -113,13 +115,53 @@ def test_a_changelog_with_a_byte_order_mark(build: Path, tmp_path: Path) -> None
         (("--app", "nosuch"), 4, "NotFound"),
         (("--api-url", "http://127.0.0.1:9", "--retries", "0"), 7, "ConnectFailed"),
         (("--upload-url", "http://127.0.0.1:9", "--retries", "0"), 7, "ConnectFailed"),
-        (("--timeout", "0.2", "--limit-rate", "1K"), 9, "UploadFailed"),
+        (("--timeout", "2", "--limit-rate", "1K"), 9, "UploadFailed"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_failures(live: Live, build: Path, how: tuple[str, ...], code: int, kind: str) -> None:
     done = live.pk("push", build, "--app", live.app(), "--label", "1", "--chunk-size", "2K", "--json", *how)
     assert (done.code, done.error["type"]) == (code, kind)
+
+
+@pytest.mark.parametrize("name", ["api-key", "api-url", "upload-url", "app"])
+def test_an_empty_flag_does_not_fall_back_on_the_environment(live: Live, build: Path, name: str) -> None:
+    done = live.pk("push", build, "--label", "1", "--json", f"--{name}", "", env={"PATCHKIT_APP": live.app()})
+    assert (done.code, done.error["message"]) == (2, f"--{name} is empty")
+
+
+@pytest.mark.parametrize("name", ["label", "changelog"])
+def test_a_text_that_is_no_text_is_named_before_anything_is_asked(live: Live, build: Path, name: str) -> None:
+    arguments = {"--label": "1", f"--{name}": os.fsdecode(b"x\xff")}
+    words = [word for pair in arguments.items() for word in pair]
+    done = live.pk("push", build, "--app", "nosuch", "--json", *words)
+    assert done.code == 2
+    assert f"--{name}" in done.error["message"]
+    assert "no UTF-8 text" in done.error["message"]
+
+
+def test_an_empty_source_is_not_this_folder(live: Live) -> None:
+    done = live.pk("push", "", "--app", "nosuch", "--label", "1", "--json")
+    assert done.code == 2
+    assert "is empty" in done.error["message"]
+
+
+def test_what_goes_wrong_in_a_sandbox_is_told_where_it_runs(tmp_path: Path, build: Path) -> None:
+    process = start("sandbox", "--port", "0", "--json", "--data-dir", tmp_path / "data")
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline())
+    uploads = tmp_path / "data" / "uploads"
+    uploads.rmdir()
+    uploads.write_text("a file in the way of the folder")
+    env = {"PATCHKIT_API_URL": told["url"], "PATCHKIT_API_KEY": told["api_key"]}
+    done = pk("upload", build, "--retries", "0", env=env)
+    process.terminate()
+    ended = finish(process)
+    assert done.code == 7
+    assert "Not a directory" in done.err
+    assert "warning: " in ended.err
+    assert "Not a directory" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_somebody_elses_draft(live: Live, build: Path) -> None:
