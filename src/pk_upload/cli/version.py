@@ -1,4 +1,4 @@
-"""`pk-upload version`: the versions of an app, but for the one that changes most, `version publish`."""
+"""`pk-upload version`: the versions of an app. `version publish` has a file of its own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import Command, Group, app_option, call_options, global_options
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import TEXT, VERSION, WHEN
-from pk_upload.errors import DraftExists, Forbidden, UsageError
+from pk_upload.errors import Forbidden, UsageError
 
 if TYPE_CHECKING:
-    from pk_upload.patchkit import PatchKit, Version
+    from pk_upload.patchkit import Version
 
 __all__ = ["create", "list_", "show", "update", "version"]
 
@@ -110,13 +110,17 @@ def create(settings: Settings, label: str, changelog: str | None) -> Errand:
     async def work(desk: Desk) -> Answer:
         from pk_upload.cli.client import connected
         from pk_upload.cli.tables import fields
+        from pk_upload.steps import current_draft, in_the_way
 
         async with connected(settings, desk.emit) as patchkit:
             try:
                 made = await patchkit.create_version(app, label, text)
             except Forbidden:
-                await _blame_draft(patchkit, app)
-                raise
+                draft = await current_draft(patchkit, app)
+                if draft is None:
+                    raise
+                hint = "Publish or delete that draft, or change it with `pk-upload version update`."
+                raise in_the_way(draft, hint=hint) from None
         return Answer(made, fields(made))
 
     return Errand(work, settings.timeout)
@@ -172,16 +176,6 @@ def update(
         return Answer(changed, fields(changed))
 
     return Errand(work, settings.timeout)
-
-
-async def _blame_draft(patchkit: PatchKit, app: str) -> None:
-    """Raises `DraftExists` where the service forbids a version because it has a draft already."""
-    for version in await patchkit.versions(app):
-        if version.draft:
-            raise DraftExists(
-                f"the app has a draft already: version {version.id}, {version.label!r}",
-                hint="Publish or delete that draft, or change it with `pk-upload version update`.",
-            )
 
 
 def _state(version: Version) -> str:

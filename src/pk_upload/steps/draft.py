@@ -9,7 +9,7 @@ from pk_upload.steps.run import Run
 from pk_upload.steps.settling import is_lost, settled
 from pk_upload.transfer.records import UploadDropped, VersionAsked, VersionMade, VersionRefused
 
-__all__ = ["find_or_make_draft", "mark"]
+__all__ = ["current_draft", "find_or_make_draft", "in_the_way", "mark"]
 
 SAME_LABEL = "If an earlier run of yours left it, --overwrite-draft puts this build into it."
 
@@ -88,7 +88,7 @@ async def _make(run: Run) -> Version:
 
 async def _take(run: Run, refusal: Forbidden, *, ours: bool) -> Version:
     """The draft that is in the way, if this release may have it; no draft, and it is another `refusal`."""
-    draft = await _draft(run)
+    draft = await current_draft(run.patchkit, run.wishes.app)
     if draft is None:
         raise refusal
     if draft.pending_publish:
@@ -101,10 +101,7 @@ async def _take(run: Run, refusal: Forbidden, *, ours: bool) -> Version:
         if draft.changelog and run.wishes.changelog is None and not ours:
             run.warn(f"the changelog of the draft is kept: {shorten(draft.changelog)}")
         return await _described(run, draft)
-    raise DraftExists(
-        f"the app has a draft already: version {draft.id}, {draft.label!r}",
-        hint=SAME_LABEL if same_label else None,
-    )
+    raise in_the_way(draft, hint=SAME_LABEL if same_label else None)
 
 
 async def _described(run: Run, version: Version) -> Version:
@@ -116,11 +113,16 @@ async def _described(run: Run, version: Version) -> Version:
     return await run.patchkit.update_version(run.wishes.app, version.id, label=label, changelog=changelog)
 
 
-async def _draft(run: Run) -> Version | None:
-    versions = await run.patchkit.versions(run.wishes.app)
-    return next((version for version in versions if version.draft), None)
+async def current_draft(patchkit: PatchKit, app: str) -> Version | None:
+    """The app's draft; it has one at a time."""
+    return next((version for version in await patchkit.versions(app) if version.draft), None)
+
+
+def in_the_way(draft: Version, *, hint: str | None = None) -> DraftExists:
+    """The error for a new version that this draft does not allow."""
+    return DraftExists(f"the app has a draft already: version {draft.id}, {draft.label!r}", hint=hint)
 
 
 async def _our_draft(run: Run) -> Version | None:
-    draft = await _draft(run)
+    draft = await current_draft(run.patchkit, run.wishes.app)
     return draft if draft is not None and draft.label == run.wishes.label else None
