@@ -69,9 +69,9 @@ class ChunkBody(aiohttp.Payload):
         self._pacer = pacer
         self._on_sent = on_sent
         self._head = _head(boundary)
-        self._tail = _tail(boundary, "0" * MD5_DIGITS if checksum else "")
         self._boundary = boundary
-        self._size = len(self._head) + chunk.size + len(self._tail)
+        tail = _tail(boundary, "0" * MD5_DIGITS if checksum else "")  # the MD5 is known only at the end
+        self._size = len(self._head) + chunk.size + len(tail)
         self._transport: asyncio.WriteTransport | None = None
         self._written = 0
         self.paused = False

@@ -22,10 +22,9 @@ class TransferConfig:
 
     `concurrency` is the number of chunks sent at once, "auto" for the engine's own choice, and never more
     than `max_concurrency`. `retries` counts attempts after the first, for a chunk and for a call; by default
-    they are the client's.
-    `stall_timeout` ends an attempt that moves no byte. `checksum` sends each chunk's MD5. `resume` keeps
-    and uses a journal under `state_dir` (by default the user's state directory). Raises `UsageError` for
-    values that make no sense.
+    they are the client's. `stall_timeout` ends an attempt that moves no byte. `checksum` sends each chunk's
+    MD5. `resume` keeps and uses a journal under `state_dir` (by default the user's state directory). Raises
+    `UsageError` for values that make no sense.
     """
 
     chunk_size: int = 10 * MIB

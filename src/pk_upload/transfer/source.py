@@ -119,14 +119,16 @@ class Source:
             raise SourceUnreadable(f"{self.path} is no regular file")
         if status.st_size == 0:
             raise PreflightFailed(f"{self.path} is empty")
-        return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, directory_digest(self.path))
+        return self._fingerprint(status)
 
     def _look(self) -> Fingerprint | None:
         try:
-            status = self.path.stat()
-            return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, directory_digest(self.path))
+            return self._fingerprint(self.path.stat())
         except OSError:
             return None
+
+    def _fingerprint(self, status: os.stat_result) -> Fingerprint:
+        return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, directory_digest(self.path))
 
     def _close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
