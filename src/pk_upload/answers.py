@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pk_upload.errors import UnexpectedAnswer
+from pk_upload.redaction import plain
 
 __all__ = ["decode", "moment", "parse_retry_after", "phrase", "read_error", "shorten"]
 
@@ -82,8 +83,7 @@ def moment(unix: float) -> str:
 
 def shorten(text: str) -> str:
     """`text` as one printable line of 300 characters at most."""
-    # Control characters could steer the terminal that the message ends up on.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:65536]).split())
+    line = plain(text[:65536])
     return line if len(line) <= 300 else f"{line[:297]}..."
 
 

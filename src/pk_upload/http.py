@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
 import aiohttp
 import anyio
@@ -41,6 +40,7 @@ from pk_upload.errors import (
     api_error,
 )
 from pk_upload.events import OnEvent, Retry, emitter
+from pk_upload.redaction import Redactor
 
 __all__ = ["Http", "RetryPolicy", "base_url", "clean_secret"]
 
@@ -112,8 +112,7 @@ class Http:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._auth = dict(auth)
-        hidden = [form for secret in secrets if secret for form in (secret, quote(secret, safe=""))]
-        self._secrets = re.compile("|".join(map(re.escape, hidden)), re.IGNORECASE) if hidden else None
+        self._redactor = Redactor(secrets)
         self._retry = retry or RetryPolicy()
         self._timeout = timeout
         self._connect_timeout = connect_timeout
@@ -280,7 +279,7 @@ class Http:
 
     def plain(self, text: str) -> str:
         """`text` of somebody else's making as one short line without anything secret."""
-        return shorten(self._secrets.sub("[redacted]", text) if self._secrets else text)
+        return shorten(self._redactor.text(text))
 
 
 _PROXY_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)

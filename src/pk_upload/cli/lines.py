@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pk_upload.cli.pace import Gate
-from pk_upload.cli.redaction import Redactor, plain
 from pk_upload.cli.tracking import Tracking
 from pk_upload.cli.wording import sentence
 from pk_upload.events import Bytes, Event, Message, Stage, Warned
+from pk_upload.redaction import Redactor, plain
 
 __all__ = ["Alarms", "JsonLines", "Lines", "View", "grave"]
 

@@ -12,9 +12,9 @@ import click
 
 from pk_upload.cli.errand import Answer
 from pk_upload.cli.interruption import Interruption
-from pk_upload.cli.redaction import Redactor, plain
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import PkUploadError
+from pk_upload.redaction import Redactor, plain
 
 __all__ = ["Interrupted", "Output"]
 

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Column
 from rich.text import Text
 
-from pk_upload.cli.redaction import plain
 from pk_upload.cli.tracking import Tracking
 from pk_upload.cli.wording import sentence
 from pk_upload.events import Event, Stage
+from pk_upload.redaction import plain
 
 __all__ = ["Bar"]
 

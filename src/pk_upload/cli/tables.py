@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pk_upload.answers import moment
-from pk_upload.cli.redaction import plain
+from pk_upload.redaction import plain
 
 __all__ = ["fields", "table"]
 
