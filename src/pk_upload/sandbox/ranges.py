@@ -83,10 +83,16 @@ def without(spans: Iterable[Span], hole: Span) -> tuple[Span, ...]:
 
 def missing(spans: Iterable[Span], total: int) -> tuple[Span, ...]:
     """The bytes of the first `total` ones that are in none of `spans`, ascending."""
-    gaps: tuple[Span, ...] = (Span(0, total),) if total > 0 else ()
+    gaps, reached = [], 0
     for span in joined(spans):
-        gaps = without(gaps, span)
-    return gaps
+        if span.first >= total:
+            break
+        if span.first > reached:
+            gaps.append(Span(reached, span.first))
+        reached = span.end
+    if reached < total:
+        gaps.append(Span(reached, total))
+    return tuple(gaps)
 
 
 def prefix(spans: Iterable[Span]) -> int:
