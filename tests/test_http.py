@@ -415,6 +415,29 @@ async def test_requests_go_through_the_proxy_of_the_environment(
     assert [seen.target for seen in proxy.seen] == ["http://patchkit.test/1/apps"]
 
 
+async def test_the_credentials_of_a_proxy_reach_it_and_nobody_else(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, server = await serve(Answer(body=b"[1]")), await serve()
+    monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("//", "//somebody:pa55word@"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with session() as http:
+        await http.call("GET", "http://patchkit.test/1/apps")
+        await http.call("GET", f"{server.url}/1/apps")
+    [through], [direct] = proxy.seen, server.seen
+    assert through.headers["proxy-authorization"] == aiohttp.encode_basic_auth("somebody", "pa55word")
+    assert "proxy-authorization" not in direct.headers
+
+
+async def test_a_tunnel_is_asked_for_with_the_credentials_of_the_proxy(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = await serve(b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n")
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//somebody:pa55word@"))
+    await failure("https://patchkit.test/1/apps")
+    assert proxy.seen[0].headers["proxy-authorization"] == aiohttp.encode_basic_auth("somebody", "pa55word")
+
+
 @pytest.mark.parametrize("exempt", ["127.0.0.1", "*", "example.test,127.0.0.1"])
 async def test_no_proxy_names_what_is_asked_directly(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, exempt: str

@@ -40,6 +40,7 @@ from pk_upload.errors import (
     api_error,
 )
 from pk_upload.events import OnEvent, Retry, emitter
+from pk_upload.proxies import Proxies
 from pk_upload.redaction import Redactor
 
 __all__ = ["Http", "RetryPolicy", "base_url", "clean_secret"]
@@ -119,6 +120,7 @@ class Http:
         self._ssl_context = ssl_context
         self._session: aiohttp.ClientSession | None = None
         self._answered: set[str] = set()  # the hosts that have, shared by all copies
+        self._proxies = Proxies()
         self._emit = emitter(None)
 
     async def __aenter__(self) -> Self:
@@ -130,7 +132,6 @@ class Http:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "pk-upload", "Accept": "application/json"},
             middlewares=(self._as_asked,),
-            trust_env=True,
         )
         return self
 
@@ -213,17 +214,22 @@ class Http:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
         with self._translated(url):
-            async with self._session.request(method, url, allow_redirects=False, **how) as response:
+            target = URL(url)
+            proxy, proxy_headers = await self._proxies.on_the_way_to(target)
+            async with self._session.request(
+                method, target, proxy=proxy, proxy_headers=proxy_headers, allow_redirects=False, **how
+            ) as response:
                 self._answered.add(response.url.host or "")
-                log.debug("%s %s -> %d", method, URL(url).raw_path, response.status)
+                log.debug("%s %s -> %d", method, target.raw_path, response.status)
                 return await self._accept(response)
 
     async def _as_asked(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Undoes what aiohttp does unasked: credentials out of a .netrc, a second try of a dropped GET."""
-        request.headers.popall("Authorization", None)
+        """Authenticates, and hides a dropped connection from aiohttp, which would try a GET again unasked."""
         request.headers.update(self._auth)
+        if request.proxy_headers and not request.is_ssl():  # without a tunnel the proxy reads the request
+            request.headers.update(request.proxy_headers)
         try:
             return await handler(request)
         except aiohttp.ClientConnectorError:
