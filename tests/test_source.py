@@ -25,7 +25,7 @@ async def test_reads_and_hashes_any_range(tmp_path: Path, content: bytes, data: 
     size = data.draw(st.integers(1, len(content) - offset))
     view, digest = memoryview(bytearray(size)), Digest(wanted=True)
     async with Source(path) as source:
-        await source.read(view, offset, digest)
+        source.fill(view, offset, digest)
     assert bytes(view) == content[offset : offset + size]
     assert digest.hex() == hashlib.md5(content[offset : offset + size]).hexdigest()
 
@@ -33,7 +33,7 @@ async def test_reads_and_hashes_any_range(tmp_path: Path, content: bytes, data: 
 async def test_without_a_checksum_there_is_none(build: Path) -> None:
     digest = Digest(wanted=False)
     async with Source(build) as source:
-        await source.read(memoryview(bytearray(10)), 0, digest)
+        source.fill(memoryview(bytearray(10)), 0, digest)
     assert digest.hex() == ""
 
 
@@ -68,7 +68,7 @@ async def test_a_file_that_shrinks_is_noticed(build: Path) -> None:
     async with Source(build) as source:
         os.truncate(build, 1000)
         with pytest.raises(SourceChanged, match="shorter"):
-            await source.read(memoryview(bytearray(2000)), 0, Digest(wanted=True))
+            source.fill(memoryview(bytearray(2000)), 0, Digest(wanted=True))
 
 
 @pytest.mark.parametrize("how", ["touched", "rewritten", "replaced", "removed"])

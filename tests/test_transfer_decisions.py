@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pk_upload.errors import UsageError
 from pk_upload.transfer import TransferConfig
 from pk_upload.transfer.config import MIB
-from pk_upload.transfer.lanes import lanes_wanted
+from pk_upload.transfer.lanes import most_lanes
 from pk_upload.transfer.pacing import Pacer
 from pk_upload.transfer.plan import Chunk, Plan
 from pk_upload.transfer.schedule import Schedule
@@ -166,17 +166,15 @@ def test_no_window_carries_more_than_the_rate(rate: int, sizes: list[int], lazy:
 @pytest.mark.parametrize(
     ("config", "lanes"),
     [
-        (TransferConfig(), 8),
+        (TransferConfig(), 16),
         (TransferConfig(max_concurrency=3), 3),
-        (TransferConfig(concurrency=16), 16),
         (TransferConfig(limit_rate=1024), 1),
         (TransferConfig(limit_rate=3 * MIB), 3),
-        (TransferConfig(limit_rate=1024, concurrency=5), 5),
-        (TransferConfig(limit_rate=100 * MIB), 8),
+        (TransferConfig(limit_rate=100 * MIB), 16),
     ],
 )
 def test_lanes_are_few_where_many_would_only_lose_more(config: TransferConfig, lanes: int) -> None:
-    assert lanes_wanted(config) == lanes
+    assert most_lanes(config) == lanes
 
 
 def test_a_stall_is_a_count_that_stands_still() -> None:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pk_upload import PatchKit, TransferConfig, upload
+from pk_upload.errors import AuthenticationFailed
 
 pytestmark = [
     pytest.mark.anyio,
@@ -147,22 +148,60 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The server's context and the client's."""
+    pem = certificate(tmp_path)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(pem)
+    return theirs, ssl.create_default_context(cafile=pem)
+
+
+@pytest.mark.parametrize("rate", [None, 40_000_000])
 @pytest.mark.parametrize("way", ["plain", "TLS", "proxy"])
 async def test_what_arrives_is_what_is_on_disk(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    source: Path,
+    tmp_path: Path,
+    tls: tuple[ssl.SSLContext, ssl.SSLContext],
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    rate: int | None,
 ) -> None:
-    theirs, ours = None, None
-    if way == "TLS":
-        pem = certificate(tmp_path)
-        theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        theirs.load_cert_chain(pem)
-        ours = ssl.create_default_context(cafile=pem)
+    theirs, ours = tls if way == "TLS" else (None, None)
     sink = Sink()
     async with sink.listening(theirs) as url, proxy() as proxy_url:
         if way == "proxy":
             monkeypatch.setenv("http_proxy", proxy_url)
         async with PatchKit("key", api_url=url, ssl_context=ours) as patchkit:
-            config = TransferConfig(chunk_size=CHUNK, concurrency=5, state_dir=tmp_path / "state")
+            config = TransferConfig(
+                chunk_size=CHUNK, concurrency=5, limit_rate=rate, state_dir=tmp_path / "state"
+            )
             await upload(patchkit, source, config=config)
     assert hashlib.sha256(sink.content).digest() == hashlib.sha256(source.read_bytes()).digest()
     assert set(sink.arrived.values()) == {1}
+
+
+@pytest.mark.parametrize("way", ["plain", "TLS"])
+async def test_a_refusal_before_the_chunk_was_read_is_understood(
+    source: Path, tls: tuple[ssl.SSLContext, ssl.SSLContext], way: str
+) -> None:
+    """The server answers and hangs up with megabytes unread, which resets the connection."""
+    theirs, ours = tls if way == "TLS" else (None, None)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"/chunk " in head:
+            writer.write(b"HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        else:
+            made = b'HTTP/1.1 201 Created\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{"id": 1}'
+            await reader.readuntil(b"total_size_bytes=%d" % SIZE)
+            writer.write(made)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=theirs)
+    async with server:
+        url = f"{'https' if theirs else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with PatchKit("key", api_url=url, ssl_context=ours) as patchkit:
+            with pytest.raises(AuthenticationFailed):
+                await upload(patchkit, source, config=TransferConfig(resume=False))

@@ -1,80 +1,38 @@
-"""A chunk on its way from disk to wire: multipart, in one pass, with the MD5 part last.
-
-The next piece is read and hashed in a thread while this one is written. Two buffers are enough for that,
-and one is filled again only when the transport holds nothing of it back: asyncio and uvloop may keep a
-view of what was written, and would send the buffer's later content.
-"""
+"""The body of one attempt at one chunk: multipart, in one pass, with the MD5 part last."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable
-from uuid import uuid4
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
 from pk_upload.errors import PkUploadError
-from pk_upload.transfer.config import MIB
-from pk_upload.transfer.pacing import SLICE, Pacer
-from pk_upload.transfer.plan import Chunk
-from pk_upload.transfer.source import Digest, Source
+from pk_upload.transfer.content import Content
 from pk_upload.transfer.stall import held_back
+from pk_upload.transfer.wire import carry
 
-__all__ = ["PIECE", "Buffers", "ChunkBody"]
+__all__ = ["ChunkBody"]
 
-PIECE = MIB  # measured: smaller pieces pay for more thread hops, larger ones fall out of the caches
 MD5_DIGITS = 32
 
 
-class Buffers:
-    """Two buffers of one lane, used in turn."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._pair = [memoryview(bytearray(size)) for _ in range(2)]
-
-    def view(self, turn: int, size: int) -> memoryview:
-        return self._pair[turn % 2][:size]
-
-    def part_with(self, turn: int) -> None:
-        """Whoever still holds that buffer keeps it; the lane takes a new one."""
-        self._pair[turn % 2] = memoryview(bytearray(self._size))
-
-
 class ChunkBody(aiohttp.Payload):
-    """The body of one attempt at one chunk; good for a single use.
+    """Good for a single use, by one request. No content may hold the `boundary`: let it be random.
 
-    `failure` is the source's error, if that is what ended the attempt; `paused` while a rate limit holds
-    bytes back; `md5` is set and `complete` true once all is written.
+    `failure` is the source's error, if that is what ended the attempt; `md5` is set and `complete` true
+    once all is written.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        chunk: Chunk,
-        buffers: Buffers,
-        *,
-        checksum: bool,
-        pacer: Pacer | None,
-        on_sent: Callable[[int], None],
-    ) -> None:
-        boundary = uuid4().hex
+    def __init__(self, content: Content, boundary: str, *, checksum: bool) -> None:
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
-        self._source = source
-        self._chunk = chunk
-        self._buffers = buffers
-        self._digest = Digest(checksum)
-        self._pacer = pacer
-        self._on_sent = on_sent
+        self._content = content
         self._head = _head(boundary)
         self._boundary = boundary
         tail = _tail(boundary, "0" * MD5_DIGITS if checksum else "")  # the MD5 is known only at the end
-        self._size = len(self._head) + chunk.size + len(tail)
+        self._size = len(self._head) + content.size + len(tail)
         self._transport: asyncio.WriteTransport | None = None
-        self._written = 0
-        self.paused = False
+        self._framing = 0
         self.failure: PkUploadError | None = None
         self.md5 = ""
         self.complete = False
@@ -82,9 +40,15 @@ class ChunkBody(aiohttp.Payload):
     def decode(self, *_: object, **__: object) -> str:
         raise TypeError("a chunk is streamed and has no text")
 
+    @property
+    def paused(self) -> bool:
+        """Whether a rate limit holds bytes back."""
+        return self._content.paused
+
     def accepted(self) -> int:
         """The bytes the other side has taken so far: what must change for the attempt to be alive."""
-        return self._written - (held_back(self._transport) if self._transport is not None else 0)
+        held = held_back(self._transport) if self._transport is not None else 0
+        return self._framing + self._content.written - held
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         transport = writer.transport
@@ -94,50 +58,18 @@ class ChunkBody(aiohttp.Payload):
             # such wait, and its transport would never resume from a limit of nothing.
             transport.set_write_buffer_limits(high=0)
         try:
-            await self._put(writer, self._head)
-            await self._stream(writer)
-            self.md5 = self._digest.hex()
-            await self._put(writer, _tail(self._boundary, self.md5))
+            await self._frame(writer, self._head)
+            await carry(self._content, writer)
+            self.md5 = self._content.md5
+            await self._frame(writer, _tail(self._boundary, self.md5))
             self.complete = True
         except PkUploadError as error:
             self.failure = error
             raise
 
-    async def _stream(self, writer: AbstractStreamWriter) -> None:
-        offset, end, turn = self._chunk.offset, self._chunk.offset + self._chunk.size, 0
-        view, ahead = self._read(offset, end, turn)
-        try:
-            while offset < end:
-                await ahead
-                piece, offset = view, offset + len(view)
-                if offset < end:
-                    view, ahead = self._read(offset, end, turn + 1)
-                await self._send(writer, piece)
-                if writer.transport is None or writer.transport.get_write_buffer_size():
-                    self._buffers.part_with(turn)
-                turn += 1
-        finally:
-            ahead.cancel()
-
-    def _read(self, offset: int, end: int, turn: int) -> tuple[memoryview, asyncio.Future[None]]:
-        view = self._buffers.view(turn, min(PIECE, end - offset))
-        return view, self._source.read(view, offset, self._digest)
-
-    async def _send(self, writer: AbstractStreamWriter, piece: memoryview) -> None:
-        # Windows tells of a write only when all of it is out: a piece on a slow line looks like a stall.
-        step = SLICE if self._pacer is not None or sys.platform == "win32" else len(piece)
-        for start in range(0, len(piece), step):
-            part = piece[start : start + step]
-            if self._pacer is not None:
-                self.paused = True
-                await asyncio.sleep(self._pacer.reserve(len(part), asyncio.get_running_loop().time()))
-                self.paused = False
-            await self._put(writer, part)
-            self._on_sent(len(part))
-
-    async def _put(self, writer: AbstractStreamWriter, data: bytes | memoryview) -> None:
+    async def _frame(self, writer: AbstractStreamWriter, data: bytes) -> None:
         await writer.write(data)
-        self._written += len(data)
+        self._framing += len(data)
         await writer.drain()
 
 

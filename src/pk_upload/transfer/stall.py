@@ -1,17 +1,32 @@
-"""Telling a slow connection from a dead one."""
+"""Telling a slow connection from a dead one, and ending what is dead."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+import anyio
+
+from pk_upload.errors import Stalled
 
 if sys.platform == "linux":
     import fcntl
     import termios
 
-__all__ = ["StallClock", "held_back"]
+__all__ = ["Moving", "StallClock", "StallWatch", "held_back"]
+
+
+class Moving(Protocol):
+    """What can stall: a count of bytes that grows, and whether it is being held up on purpose."""
+
+    @property
+    def paused(self) -> bool: ...
+
+    def accepted(self) -> int: ...
 
 
 class StallClock:
@@ -31,6 +46,38 @@ class StallClock:
     def restart(self, now: float) -> None:
         """Standing still until `now` was meant."""
         self._since = now
+
+
+class StallWatch:
+    """One task that looks after all attempts under way."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._watched: dict[Moving, tuple[StallClock, anyio.CancelScope]] = {}
+
+    @contextmanager
+    def over(self, moving: Moving, name: str) -> Iterator[None]:
+        """Ends the block with `Stalled` when no byte moves for the timeout; waiting for an answer counts."""
+        clock = StallClock(self._timeout)
+        with anyio.CancelScope() as scope:
+            self._watched[moving] = clock, scope
+            try:
+                yield
+            finally:
+                del self._watched[moving]
+        if scope.cancelled_caught:
+            raise Stalled(f"no byte of {name} moved for {self._timeout:g} s")
+
+    async def run(self) -> None:
+        """Watches until it is cancelled."""
+        while True:
+            now = anyio.current_time()
+            for moving, (clock, scope) in self._watched.items():
+                if moving.paused:
+                    clock.restart(now)
+                elif clock.stalled(moving.accepted(), now):
+                    scope.cancel()
+            await anyio.sleep(min(1.0, self._timeout / 4))
 
 
 def held_back(transport: asyncio.WriteTransport) -> int:

@@ -1,0 +1,112 @@
+"""How many lanes to run: a state machine over measured goodput and over troubles, without a clock.
+
+It starts with a few lanes. When their goodput is known it tries more, keeps them if goodput grew, tries
+again, and otherwise goes back and rests, longer each time, so that it settles. An attempt that failed for the
+network's or the service's sake takes lanes away and makes the next steps small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FEW", "AdaptiveLanes"]
+
+FEW = 4  # to begin with: fewer leave most links idle while the service thinks
+
+SETTLE = 0.5  # seconds that connections get to come up to speed before a measurement begins
+WINDOW = 0.75  # seconds of a measurement
+GAIN = 0.03  # what more lanes must add to goodput to be kept
+REST, LONGEST_REST = 15.0, 240.0  # seconds before more lanes are tried again
+RECOVERY = 3.0  # seconds before lanes that a trouble took away are tried again
+SLOWEST_CHUNK = 60.0  # seconds: with chunks under way that long, more of them only mean more to lose
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The lanes and the goodput, in bytes a second, that more lanes have to beat."""
+
+    lanes: int
+    goodput: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """The beginning of a measurement: seconds, and the bytes that had been moved by then."""
+
+    at: float
+    moved: int
+
+
+class AdaptiveLanes:
+    """`lanes` is the number to run, between 1 and `most`; `reason` says why it changed last."""
+
+    def __init__(self, most: int, chunk_size: int) -> None:
+        self.lanes = min(FEW, most)
+        self.reason = "start"
+        self._most = most
+        self._chunk_size = chunk_size
+        self._trial: _Trial | None = None
+        self._careful = False
+        self._rest = REST
+        self._rest_until = float("-inf")
+        self._cut_at = float("-inf")
+        self._settled_at: float | None = None
+        self._mark: _Mark | None = None
+
+    def observe(self, now: float, moved: int, running: int) -> None:
+        """At `now`, in seconds, `moved` bytes have gone out in all and `running` lanes are at work."""
+        if running != self.lanes:  # lanes that are too many go when their chunk is done
+            self._settled_at = self._mark = None
+        elif self._settled_at is None:
+            self._settled_at = now + SETTLE
+        elif self._mark is None:
+            if now >= self._settled_at:
+                self._mark = _Mark(now, moved)
+        elif now - self._mark.at >= WINDOW:
+            goodput = (moved - self._mark.moved) / (now - self._mark.at)
+            self._mark = _Mark(now, moved)
+            self._judge(goodput, now)
+
+    def trouble(self, began: float, now: float) -> None:
+        """An attempt that `began` then has failed now."""
+        if began <= self._cut_at:
+            return  # it was under way when lanes were taken away for the same reason
+        self._cut_at = now
+        self._careful = True
+        if self._trial is not None:
+            self._go_back(now, "more lanes met with trouble")
+        else:
+            self._rest_until = now + RECOVERY
+            self._change(max(1, self.lanes - max(1, self.lanes // 4)), "trouble")
+
+    def _judge(self, goodput: float, now: float) -> None:
+        if self._trial is not None:
+            if goodput < self._trial.goodput * (1 + GAIN):
+                self._go_back(now, "more lanes were no faster")
+                return
+            self._trial = None
+            self._rest = REST
+        if now >= self._rest_until and self._worth_more(goodput):
+            self._trial = _Trial(self.lanes, goodput)
+            self._change(min(self._step(), self._most), "trying more lanes")
+
+    def _worth_more(self, goodput: float) -> bool:
+        slow = self.lanes * self._chunk_size > SLOWEST_CHUNK * goodput
+        return self.lanes < self._most and not slow
+
+    def _step(self) -> int:
+        if self._careful:
+            return self.lanes + 1
+        return self.lanes + min(self.lanes, FEW)
+
+    def _go_back(self, now: float, reason: str) -> None:
+        if self._trial is not None:
+            self._change(self._trial.lanes, reason)
+        self._trial = None
+        self._rest_until = now + self._rest
+        self._rest = min(2 * self._rest, LONGEST_REST)
+
+    def _change(self, lanes: int, reason: str) -> None:
+        if lanes != self.lanes:
+            self.lanes, self.reason = lanes, reason
+            self._settled_at = self._mark = None

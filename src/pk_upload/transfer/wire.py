@@ -1,0 +1,125 @@
+"""The two ways of a chunk's content onto the wire.
+
+A plain socket is written by the thread that reads and hashes: one hop moves as much as the socket takes,
+while the bytes are in that core's cache, and what is written is the kernel's own copy. TLS, and a system
+without such sockets, go through the event loop's transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from concurrent.futures import Future
+
+import anyio
+from aiohttp.abc import AbstractStreamWriter
+
+from pk_upload.transfer.content import Content
+from pk_upload.transfer.pacing import SLICE
+
+__all__ = ["carry"]
+
+# How long a connection that broke while it was written may take to give out an answer that came before.
+LAST_WORDS = 1.0
+
+
+async def carry(content: Content, writer: AbstractStreamWriter) -> None:
+    """Returns when all of `content` was handed over. `writer` has nothing of its own left to write."""
+    transport = writer.transport
+    if transport is None:
+        raise ConnectionResetError("the connection is closed")
+    plain = transport.get_extra_info("sslcontext") is None
+    if plain and sys.platform != "win32" and not transport.get_write_buffer_size():
+        await _through_socket(content, transport.get_extra_info("socket").fileno())
+    else:
+        await _through_transport(content, writer)
+
+
+async def _through_socket(content: Content, number: int) -> None:
+    # A duplicate: were the connection closed under the thread, its number could be another one's by the
+    # next write.
+    sock = os.dup(number)
+    pump = _Pump(content, sock)
+    hop: Future[int] | None = None
+    try:
+        while content.written < content.size:
+            left = SLICE if content.paced else content.size
+            await content.permit(min(left, content.size - content.written))
+            while left and content.written < content.size:
+                hop = content.source.submit(pump.move, left)
+                left -= await asyncio.wrap_future(hop)
+                content.tell()
+                if pump.full:
+                    await anyio.wait_writable(sock)
+    except ConnectionError:
+        # A server may refuse a request before it has read it; whoever reads will find the end by itself.
+        await asyncio.sleep(LAST_WORDS)
+        raise
+    finally:
+        pump.stopped = True
+        if hop is None:
+            os.close(sock)
+        else:
+            hop.add_done_callback(lambda _: os.close(sock))
+
+
+class _Pump:
+    """From the source into a socket that does not block; the one thread that runs `move` owns both."""
+
+    def __init__(self, content: Content, sock: int) -> None:
+        self._content = content
+        self._sock = sock
+        self._piece = self._ahead = memoryview(b"")
+        self.full = False
+        self.stopped = False
+
+    def move(self, most: int) -> int:
+        """Moves up to `most` bytes, fewer if the socket is `full`; returns how many."""
+        moved = 0
+        self.full = False
+        while moved < most and not self.stopped and self._refill():
+            try:
+                count = os.write(self._sock, self._piece[: most - moved])
+            except BlockingIOError:
+                # The wire is busy: the time for the disk. By then there may be room.
+                if self._ahead or not self._content.unread:
+                    self.full = True
+                    break
+                self._ahead = self._content.read_ahead()
+                continue
+            self._piece = self._piece[count:]
+            self._content.written += count
+            moved += count
+        return moved
+
+    def _refill(self) -> bool:
+        if not self._piece:
+            self._piece, self._ahead = self._ahead, memoryview(b"")
+        if not self._piece and self._content.unread:
+            self._piece = self._content.read()
+        return bool(self._piece)
+
+
+async def _through_transport(content: Content, writer: AbstractStreamWriter) -> None:
+    """The next piece is read in a thread while this one is written."""
+    # Windows tells of a write only when all of it is out: a piece on a slow line looks like a stall.
+    step = SLICE if content.paced or sys.platform == "win32" else content.size
+    ahead = asyncio.wrap_future(content.source.submit(content.read_ahead))
+    try:
+        while content.written < content.size:
+            piece = await ahead
+            if content.unread:
+                ahead = asyncio.wrap_future(content.source.submit(content.read_ahead))
+            for start in range(0, len(piece), step):
+                part = piece[start : start + step]
+                await content.permit(len(part))
+                await writer.write(part)
+                content.written += len(part)
+                await writer.drain()
+                content.tell()
+            # asyncio and uvloop may keep a view of what was written, and would send its later content.
+            if writer.transport is None or writer.transport.get_write_buffer_size():
+                content.buffers.part_with(piece)
+    finally:
+        ahead.cancel()
