@@ -1,24 +1,25 @@
 """How many lanes to run: a state machine over measured goodput and over troubles, without a clock.
 
-It starts with a few lanes. When their goodput is known it tries more, keeps them if goodput grew, tries
-again, and otherwise goes back and rests, longer each time, so that it settles. An attempt that failed for the
-network's or the service's sake takes lanes away and makes the next steps small.
+It starts with a few lanes, measures, tries more, and keeps them if that paid off; then it tries again, and
+otherwise goes back and rests, longer each time, so that it settles. An attempt that failed for the network's
+or the service's sake takes lanes away and makes the next steps small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FEW", "AdaptiveLanes"]
+__all__ = ["FEW", "USUAL", "AdaptiveLanes"]
 
 FEW = 4  # to begin with: fewer leave most links idle while the service thinks
+USUAL = 8  # up to here lanes cost next to nothing and bridge each other's pauses: they must only do no harm
+GAIN = 0.03  # what more than that must add to the goodput
 
 SETTLE = 0.5  # seconds that connections get to come up to speed before a measurement begins
-WINDOW = 0.75  # seconds of a measurement
-GAIN = 0.03  # what more lanes must add to goodput to be kept
+WINDOW, LONGEST_WINDOW = 0.75, 5.0  # seconds of a measurement
 REST, LONGEST_REST = 15.0, 240.0  # seconds before more lanes are tried again
 RECOVERY = 3.0  # seconds before lanes that a trouble took away are tried again
-SLOWEST_CHUNK = 60.0  # seconds: with chunks under way that long, more of them only mean more to lose
+SLOWEST_CHUNK = 60.0  # seconds: where chunks take that long, more of them only mean more to lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,15 @@ class AdaptiveLanes:
         elif self._mark is None:
             if now >= self._settled_at:
                 self._mark = _Mark(now, moved)
-        elif now - self._mark.at >= WINDOW:
+        elif self._long_enough(now - self._mark.at, moved - self._mark.moved):
             goodput = (moved - self._mark.moved) / (now - self._mark.at)
             self._mark = _Mark(now, moved)
             self._judge(goodput, now)
 
-    def trouble(self, began: float, now: float) -> None:
-        """An attempt that `began` then has failed now."""
-        if began <= self._cut_at:
-            return  # it was under way when lanes were taken away for the same reason
+    def trouble(self, began: float, now: float, running: int) -> None:
+        """An attempt that `began` then has failed now, with so many lanes `running`."""
+        if began <= self._cut_at or running > self.lanes:
+            return  # lanes were taken away already for what this attempt met with
         self._cut_at = now
         self._careful = True
         if self._trial is not None:
@@ -79,25 +80,23 @@ class AdaptiveLanes:
             self._rest_until = now + RECOVERY
             self._change(max(1, self.lanes - max(1, self.lanes // 4)), "trouble")
 
+    def _long_enough(self, seconds: float, moved: int) -> bool:
+        # Where much depends on it, the pause after a chunk counts on every lane.
+        representative = self.lanes < USUAL or moved >= self.lanes * self._chunk_size
+        return seconds >= (WINDOW if representative else LONGEST_WINDOW)
+
     def _judge(self, goodput: float, now: float) -> None:
         if self._trial is not None:
-            if goodput < self._trial.goodput * (1 + GAIN):
+            if goodput < self._trial.goodput * (1 - GAIN if self.lanes <= USUAL else 1 + GAIN):
                 self._go_back(now, "more lanes were no faster")
                 return
-            self._trial = None
-            self._rest = REST
-        if now >= self._rest_until and self._worth_more(goodput):
+            self._trial, self._rest = None, REST
+        step = 1 if self._careful else min(self.lanes, FEW)
+        more = min(self.lanes + step, self._most)
+        slow = more * self._chunk_size > SLOWEST_CHUNK * goodput
+        if more > self.lanes and not slow and now >= self._rest_until:
             self._trial = _Trial(self.lanes, goodput)
-            self._change(min(self._step(), self._most), "trying more lanes")
-
-    def _worth_more(self, goodput: float) -> bool:
-        slow = self.lanes * self._chunk_size > SLOWEST_CHUNK * goodput
-        return self.lanes < self._most and not slow
-
-    def _step(self) -> int:
-        if self._careful:
-            return self.lanes + 1
-        return self.lanes + min(self.lanes, FEW)
+            self._change(more, "trying more lanes")
 
     def _go_back(self, now: float, reason: str) -> None:
         if self._trial is not None:

@@ -121,7 +121,7 @@ class Crew:
 
     def _trouble(self, began: float) -> None:
         if self._adaptive is not None:
-            self._adaptive.trouble(began, anyio.current_time())
+            self._adaptive.trouble(began, anyio.current_time(), self._running)
 
     async def _lane(self) -> None:
         spare: list[Buffers] = []
