@@ -73,7 +73,7 @@ def test_every_room_has_its_floor() -> None:
 
 
 def test_decisions_know_no_loop_and_no_clock() -> None:
-    for name in ("plan", "schedule", "pacing", "concurrency", "records", "config"):
+    for name in ("plan", "confirmed", "schedule", "pacing", "concurrency", "records", "config"):
         source = (PACKAGE / "transfer" / f"{name}.py").read_text()
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Import):

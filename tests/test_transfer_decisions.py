@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pk_upload.errors import UsageError
 from pk_upload.transfer import TransferConfig
 from pk_upload.transfer.config import MIB
+from pk_upload.transfer.confirmed import Confirmed
 from pk_upload.transfer.lanes import most_lanes
 from pk_upload.transfer.pacing import Pacer
 from pk_upload.transfer.plan import Chunk, Plan
@@ -50,6 +53,39 @@ def test_only_what_is_missing_is_handed_out_from_the_lowest_up(case: tuple[int, 
         schedule.confirm(chunk)
     assert taken == [index for index in range(count) if index not in confirmed]
     assert schedule.missing == 0
+
+
+@given(st.lists(st.integers(0, 40)))
+def test_confirmed_chunks_are_a_set(numbers: list[int]) -> None:
+    confirmed = Confirmed(numbers)
+    assert set(confirmed) == set(numbers)
+    assert len(confirmed) == len(set(numbers))
+    assert list(confirmed) == sorted(set(numbers))
+    assert all((number in confirmed) == (number in numbers) for number in range(-2, 43))
+    assert confirmed.highest == max(numbers, default=-1)
+    assert confirmed.floor == min(set(range(42)) - set(numbers))
+    copy = Confirmed(confirmed)
+    copy.add(41)
+    assert 41 not in confirmed
+
+
+def test_chunks_confirmed_nearly_in_order_take_no_memory() -> None:
+    confirmed = Confirmed()
+    tracemalloc.start()
+    for number in range(0, 200_000, 8):
+        for lane in reversed(range(8)):
+            confirmed.add(number + lane)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(confirmed) == 200_000
+    assert peak < 10_000
+
+
+@given(total=st.integers(1, 1000), chunk_size=st.integers(1, 100), data=st.data())
+def test_the_size_of_what_is_confirmed(total: int, chunk_size: int, data: st.DataObject) -> None:
+    plan = Plan(total, chunk_size)
+    numbers = data.draw(st.sets(st.integers(0, len(plan) - 1)))
+    assert plan.size_of(Confirmed(numbers)) == sum(plan[number].size for number in numbers)
 
 
 class Lanes(RuleBasedStateMachine):

@@ -115,7 +115,7 @@ async def _deliver(
     if state.upload_id is None:
         raise RuntimeError("there is no upload to deliver to")
     plan = Plan(source.size, state.chunk_size)
-    resumed = sum(plan[index].size for index in state.chunks)
+    resumed = plan.size_of(state.chunks)
     emit(Stage("upload", f"upload {state.upload_id}"))
     tally.begin(resumed)
     crew = Crew(

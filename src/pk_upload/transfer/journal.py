@@ -144,13 +144,14 @@ def _set_aside(path: Path) -> Path:
 def _read(path: Path) -> State:
     """The state in the file, which is cut to its last whole record."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            state, whole = replay(file)
+            size = file.seek(0, os.SEEK_END)
     except FileNotFoundError:
         return State()
-    state, whole = replay(content)
-    if content and not whole:
+    if size and not whole:
         raise Damaged("it has no whole line")
-    if whole < len(content):
+    if whole < size:
         os.truncate(path, whole)
     return state
 

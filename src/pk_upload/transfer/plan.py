@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pk_upload.transfer.confirmed import Confirmed
+
 __all__ = ["Chunk", "Plan"]
 
 
@@ -41,3 +43,8 @@ class Plan:
 
     def __iter__(self) -> Iterator[Chunk]:
         return map(self.__getitem__, range(len(self)))
+
+    def size_of(self, confirmed: Confirmed) -> int:
+        """The bytes of the chunks that are `confirmed`."""
+        last = len(self) - 1
+        return len(confirmed) * self.chunk_size - (last in confirmed) * (self.chunk_size - self[last].size)

@@ -6,10 +6,12 @@ A line is the CRC-32 of the record's JSON in eight hex digits, a blank, that JSO
 from __future__ import annotations
 
 import zlib
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import Annotated, TypeAlias
 
 import msgspec
 
+from pk_upload.transfer.confirmed import Confirmed
 from pk_upload.transfer.source import Fingerprint
 
 __all__ = [
@@ -68,7 +70,7 @@ class UploadMade(msgspec.Struct, frozen=True, tag="upload"):
 class ChunkDone(msgspec.Struct, frozen=True, tag="chunk"):
     """The service has acknowledged a chunk whose bytes had this MD5."""
 
-    index: int
+    index: Annotated[int, msgspec.Meta(ge=0)]
     md5: str = ""
 
 
@@ -122,7 +124,7 @@ class State:
         self.version_id: int | None = None
         self.upload_id: int | None = None
         self.chunk_size = 0
-        self.chunks: set[int] = set()
+        self.chunks = Confirmed()
         self.job_asked = False
         self.job_guid: str | None = None
         self.content: str | None = None
@@ -158,7 +160,7 @@ class State:
                 self._drop_upload()
 
     def _drop_upload(self) -> None:
-        self.upload_id, self.chunk_size, self.chunks = None, 0, set()
+        self.upload_id, self.chunk_size, self.chunks = None, 0, Confirmed()
         self.job_asked, self.job_guid, self.content = False, None, None
 
 
@@ -172,18 +174,20 @@ def encode(record: Record) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
-def replay(journal: bytes) -> tuple[State, int]:
+def replay(lines: Iterable[bytes]) -> tuple[State, int]:
     """The state after all whole lines, and their length in bytes: a torn last line is left out.
 
     Raises `Damaged` for anything else that was not written so.
     """
-    state = State()
-    whole = journal.rfind(b"\n") + 1
-    for number, line in enumerate(journal[:whole].split(b"\n")[:-1], 1):
-        record = _decode(line, number)
+    state, whole = State(), 0
+    for number, line in enumerate(lines, 1):
+        if not line.endswith(b"\n"):
+            break
+        record = _decode(line[:-1], number)
         if (state.begun is None) != (isinstance(record, Begun) and number == 1):
             raise Damaged("its first line does not say what it is about")
         state.apply(record)
+        whole += len(line)
     _check(state)
     return state, whole
 
@@ -207,7 +211,7 @@ def _check(state: State) -> None:
         if state.chunk_size < 1:
             raise Damaged("its chunks have no size")
         count = -(-state.begun.fingerprint.size // state.chunk_size)
-        if any(not 0 <= index < count for index in state.chunks):
+        if state.chunks.highest >= count:
             raise Damaged("it names chunks that the source does not have")
     elif state.chunks:
         raise Damaged("it names chunks of no upload")

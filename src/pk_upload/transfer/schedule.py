@@ -8,8 +8,9 @@ more is handed out until all lanes have ended, and one lane goes on, in order, f
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Iterable
 
+from pk_upload.transfer.confirmed import Confirmed
 from pk_upload.transfer.plan import Chunk, Plan
 
 __all__ = ["Schedule"]
@@ -18,15 +19,11 @@ __all__ = ["Schedule"]
 class Schedule:
     """The chunks of `plan` that are not among the `confirmed` ones."""
 
-    def __init__(self, plan: Plan, confirmed: Collection[int] = ()) -> None:
+    def __init__(self, plan: Plan, confirmed: Iterable[int] = ()) -> None:
         self._plan = plan
-        self._confirmed = bytearray(len(plan))
-        for index in confirmed:
-            self._confirmed[index] = 1
-        self._missing = self._confirmed.count(0)
+        self._confirmed = Confirmed(confirmed)
         self._next = 0  # every chunk from here on that is not confirmed has never been handed out
         self._returned: list[int] = []
-        self._floor = 0  # no chunk below this one is missing
         self._flying: dict[int, bool] = {}  # whether a lower chunk was missing when it went out
         self._draining = False
         self.in_order = False
@@ -34,7 +31,7 @@ class Schedule:
     @property
     def missing(self) -> int:
         """The number of chunks that are not confirmed."""
-        return self._missing
+        return len(self._plan) - len(self._confirmed)
 
     def take(self) -> Chunk | None:
         """The next chunk to send; `None` when this lane has nothing more to do."""
@@ -43,15 +40,13 @@ class Schedule:
         index = heapq.heappop(self._returned) if self._returned else self._unsent()
         if index is None:
             return None
-        self._floor = max(self._confirmed.find(0, self._floor), 0)
-        self._flying[index] = self._floor < index
+        self._flying[index] = self._confirmed.floor < index
         return self._plan[index]
 
     def confirm(self, chunk: Chunk) -> None:
         """The service holds `chunk`."""
         del self._flying[chunk.index]
-        self._confirmed[chunk.index] = 1
-        self._missing -= 1
+        self._confirmed.add(chunk.index)
 
     def refuse(self, chunk: Chunk) -> bool:
         """The service rejected `chunk`; whether that may be for its order. If so, it will be sent again."""
@@ -68,8 +63,10 @@ class Schedule:
         self._draining = False
 
     def _unsent(self) -> int | None:
-        index = self._confirmed.find(0, self._next)
-        if index < 0:
+        self._next = max(self._next, self._confirmed.floor)
+        while self._next in self._confirmed:
+            self._next += 1
+        if self._next >= len(self._plan):
             return None
-        self._next = index + 1
-        return index
+        self._next += 1
+        return self._next - 1
