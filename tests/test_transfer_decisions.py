@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import tracemalloc
 
 import pytest
@@ -197,6 +198,27 @@ def test_no_window_carries_more_than_the_rate(rate: int, sizes: list[int], lazy:
         for moment, size in sent[begin:]:
             assert moved <= rate * (moment - start + 0.1) + 1e-3
             moved += size
+
+
+@given(rate=st.integers(1024 * 16, 10**9), lanes=st.integers(1, 16))
+def test_greedy_lanes_together_have_the_rate_over_any_five_seconds(rate: int, lanes: int) -> None:
+    pacer = Pacer(rate)
+    free = [(0.0, lane) for lane in range(lanes)]  # when each lane asks next
+    sent: list[float] = []
+    while free[0][0] < 12:
+        now, lane = heapq.heappop(free)
+        at = now + pacer.reserve(pacer.slice, now)
+        sent.append(at)
+        heapq.heappush(free, (at, lane))
+    for start in (0.5, 2.0, 6.5):
+        moved = sum(start <= at < start + 5 for at in sent) * pacer.slice
+        assert abs(moved - 5 * rate) <= max(0.05 * 5 * rate, pacer.slice)
+
+
+def test_slices_are_small_and_few() -> None:
+    assert Pacer(1024).slice == 16 * 1024
+    assert Pacer(25_000_000).slice == 250_000
+    assert Pacer(10**9).slice == MIB
 
 
 @pytest.mark.parametrize(

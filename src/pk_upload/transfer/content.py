@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 
 from pk_upload.transfer.config import MIB
@@ -45,8 +46,8 @@ class Buffers:
 class Content:
     """What one attempt at `chunk` sends between the head and the tail of its body.
 
-    `written` are the bytes that went out so far, `told` those of them that `on_sent` has heard of; `paused`
-    is true while a rate limit holds bytes back.
+    At most `slice` bytes are handed over at once. `written` are those that went out so far, `told` those of
+    them that `on_sent` has heard of; `paused` is true while a rate limit holds bytes back.
     """
 
     def __init__(
@@ -65,7 +66,8 @@ class Content:
         self.written = 0
         self.told = 0
         self.paused = False
-        self.paced = pacer is not None
+        # Windows tells of a write only when all of it is out: a piece on a slow line would look like a stall.
+        self.slice = pacer.slice if pacer else 64 * 1024 if sys.platform == "win32" else chunk.size
         self._offset = chunk.offset
         self._end = chunk.offset + chunk.size
         self._digest = Digest(checksum)

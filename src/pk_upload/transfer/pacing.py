@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["SLICE", "Pacer"]
+from pk_upload.transfer.config import MIB
 
-SLICE = 64 * 1024  # bytes put on the wire at once under a limit: smooth, and cheap enough
+__all__ = ["Pacer"]
+
+BEAT = 0.01  # seconds' worth of bytes that go out at once: smooth, and cheap at any rate
+SMALLEST_SLICE, LARGEST_SLICE = 16 * 1024, MIB
 
 
 class Pacer:
-    """Spreads bytes evenly at `rate` bytes a second; idle time earns at most `burst` seconds of credit."""
+    """Spreads bytes evenly at `rate` bytes a second; idle time earns at most `burst` seconds of credit.
+
+    `slice` is the number of bytes to put on the wire at once.
+    """
 
     def __init__(self, rate: int, *, burst: float = 0.1) -> None:
+        self.slice = min(max(SMALLEST_SLICE, round(rate * BEAT)), LARGEST_SLICE)
         self._rate = rate
         self._burst = burst
         self._free_at = float("-inf")

@@ -16,7 +16,6 @@ import anyio
 from aiohttp.abc import AbstractStreamWriter
 
 from pk_upload.transfer.content import Content
-from pk_upload.transfer.pacing import SLICE
 
 __all__ = ["carry"]
 
@@ -44,9 +43,9 @@ async def _through_socket(content: Content, number: int) -> None:
     hop: Future[int] | None = None
     try:
         while content.written < content.size:
-            left = SLICE if content.paced else content.size
-            await content.permit(min(left, content.size - content.written))
-            while left and content.written < content.size:
+            left = min(content.slice, content.size - content.written)
+            await content.permit(left)
+            while left:
                 hop = content.source.submit(pump.move, left)
                 left -= await asyncio.wrap_future(hop)
                 content.tell()
@@ -103,16 +102,14 @@ class _Pump:
 
 async def _through_transport(content: Content, writer: AbstractStreamWriter) -> None:
     """The next piece is read in a thread while this one is written."""
-    # Windows tells of a write only when all of it is out: a piece on a slow line looks like a stall.
-    step = SLICE if content.paced or sys.platform == "win32" else content.size
     ahead = asyncio.wrap_future(content.source.submit(content.read_ahead))
     try:
         while content.written < content.size:
             piece = await ahead
             if content.unread:
                 ahead = asyncio.wrap_future(content.source.submit(content.read_ahead))
-            for start in range(0, len(piece), step):
-                part = piece[start : start + step]
+            for start in range(0, len(piece), content.slice):
+                part = piece[start : start + content.slice]
                 await content.permit(len(part))
                 await writer.write(part)
                 content.written += len(part)
