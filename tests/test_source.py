@@ -11,9 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pk_upload.errors import PreflightFailed, SourceChanged, SourceUnreadable
-from pk_upload.transfer.source import Digest, Source
+from pk_upload.transfer.content import PIECE, Buffers, Content
+from pk_upload.transfer.plan import Chunk
+from pk_upload.transfer.source import Source
 
 pytestmark = pytest.mark.anyio
+
+
+def content_of(source: Source, offset: int, size: int, *, checksum: bool) -> Content:
+    chunk = Chunk(0, offset, size, source.size)
+    return Content(source, chunk, Buffers(PIECE), checksum=checksum, pacer=None, on_sent=lambda _: None)
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -23,18 +30,17 @@ async def test_reads_and_hashes_any_range(tmp_path: Path, content: bytes, data: 
     path.write_bytes(content)
     offset = data.draw(st.integers(0, len(content) - 1))
     size = data.draw(st.integers(1, len(content) - offset))
-    view, digest = memoryview(bytearray(size)), Digest(wanted=True)
     async with Source(path) as source:
-        source.fill(view, offset, digest)
-    assert bytes(view) == content[offset : offset + size]
-    assert digest.hex() == hashlib.md5(content[offset : offset + size]).hexdigest()
+        read = content_of(source, offset, size, checksum=True)
+        assert bytes(read.read()) == content[offset : offset + size]
+    assert read.md5 == hashlib.md5(content[offset : offset + size]).hexdigest()
 
 
 async def test_without_a_checksum_there_is_none(build: Path) -> None:
-    digest = Digest(wanted=False)
     async with Source(build) as source:
-        source.fill(memoryview(bytearray(10)), 0, digest)
-    assert digest.hex() == ""
+        read = content_of(source, 0, 10, checksum=False)
+        read.read()
+    assert read.md5 == ""
 
 
 async def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -68,7 +74,7 @@ async def test_a_file_that_shrinks_is_noticed(build: Path) -> None:
     async with Source(build) as source:
         os.truncate(build, 1000)
         with pytest.raises(SourceChanged, match="shorter"):
-            source.fill(memoryview(bytearray(2000)), 0, Digest(wanted=True))
+            source.fill(memoryview(bytearray(2000)), 0)
 
 
 @pytest.mark.parametrize("how", ["touched", "rewritten", "replaced", "removed"])

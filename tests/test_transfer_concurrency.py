@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pk_upload.transfer.concurrency import FEW, USUAL, AdaptiveLanes
+from pk_upload.transfer.lanes import LOOK
 
 MB = 1e6
 CHUNK = 10_000_000
 STEP = 0.05  # seconds of simulated time
-LOOK = 0.25  # seconds between two observations, as in the engine
 MOST = 16
 
 
@@ -158,7 +158,8 @@ def test_a_server_that_throttles_is_found_and_respected() -> None:
     late = [at for at in run.refused_at if at > 600]
     assert len(late) <= 6
     assert run.lanes[-1] == 5
-    assert run.goodput(0.5) >= 0.95 * 5 / 5.2 * Simulation(Link(cap=3 * MB), fixed=5).run(60).goodput()
+    # A try of a sixth lane costs a little; the tries grow rare.
+    assert run.goodput(0.5) >= 0.9 * Simulation(Link(cap=3 * MB), fixed=5).run(60).goodput()
 
 
 def test_connections_that_break_now_and_then_do_not_starve_it() -> None:

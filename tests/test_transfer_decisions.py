@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from pk_upload.errors import UsageError
 from pk_upload.transfer import TransferConfig
+from pk_upload.transfer.concurrency import most_lanes
 from pk_upload.transfer.config import MIB
 from pk_upload.transfer.confirmed import Confirmed
-from pk_upload.transfer.lanes import most_lanes
 from pk_upload.transfer.pacing import Pacer
 from pk_upload.transfer.plan import Chunk, Plan
 from pk_upload.transfer.schedule import Schedule

@@ -27,7 +27,7 @@ class Proxies:
         self._known: dict[URL, Proxy] = {}
 
     async def on_the_way_to(self, url: URL) -> Proxy:
-        """Raises `ValueError` for a setting that is no address."""
+        """The proxy, if any, for all requests to that host; `ValueError` for a setting that is no address."""
         origin = url.origin()
         if origin not in self._known:
             # Some systems ask a configuration service, or the resolver.

@@ -142,7 +142,7 @@ def transfer_options(function: F) -> F:
             section=where,
             metavar="N|auto",
             type=CONCURRENCY,
-            help="Chunks sent at once, 1 to 16.  [default: auto]",
+            help="Chunks sent at once, 1 to 16; auto follows what the link takes.  [default: auto]",
         ),
         _kept(
             "--chunk-size",

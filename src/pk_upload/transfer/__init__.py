@@ -1,7 +1,9 @@
 """The engine: a file in chunks, several at once, from disk to wire, resumed after any interruption.
 
-The way of a chunk: `plan` cuts it, `schedule` hands it out, `lanes` sees it delivered, `body` carries it
-from `source` to the wire, `journal` remembers it.
+The way of a chunk: `plan` cuts it, `schedule` hands it to one of the `lanes`, `delivery` sees it through its
+attempts, `body` frames it, `content` reads and hashes it from `source`, `wire` puts it on the connection, and
+`journal` remembers it. On the way `concurrency` decides how many lanes there are, `pacing` when bytes may
+go, and `stall` whether they still do.
 """
 
 from pk_upload.transfer.config import TransferConfig

@@ -20,21 +20,20 @@ MD5_DIGITS = 32
 class ChunkBody(aiohttp.Payload):
     """Good for a single use, by one request. No content may hold the `boundary`: let it be random.
 
-    `failure` is the source's error, if that is what ended the attempt; `md5` is set and `complete` true
-    once all is written.
+    `failure` is the source's error, if that is what ended the attempt; `complete` is true once all is out.
     """
 
-    def __init__(self, content: Content, boundary: str, *, checksum: bool) -> None:
+    def __init__(self, content: Content, boundary: str) -> None:
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
         self._content = content
         self._head = _head(boundary)
         self._boundary = boundary
-        tail = _tail(boundary, "0" * MD5_DIGITS if checksum else "")  # the MD5 is known only at the end
+        # The MD5 is known only at the end.
+        tail = _tail(boundary, "0" * MD5_DIGITS if content.checksum else "")
         self._size = len(self._head) + content.size + len(tail)
         self._transport: asyncio.WriteTransport | None = None
         self._framing = 0
         self.failure: PkUploadError | None = None
-        self.md5 = ""
         self.complete = False
 
     def decode(self, *_: object, **__: object) -> str:
@@ -60,8 +59,7 @@ class ChunkBody(aiohttp.Payload):
         try:
             await self._frame(writer, self._head)
             await carry(self._content, writer)
-            self.md5 = self._content.md5
-            await self._frame(writer, _tail(self._boundary, self.md5))
+            await self._frame(writer, _tail(self._boundary, self._content.md5))
             self.complete = True
         except PkUploadError as error:
             self.failure = error

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FEW", "USUAL", "AdaptiveLanes"]
+from pk_upload.transfer.config import TransferConfig
+
+__all__ = ["FEW", "USUAL", "AdaptiveLanes", "most_lanes"]
 
 FEW = 4  # to begin with: fewer leave most links idle while the service thinks
 USUAL = 8  # up to here lanes cost next to nothing and bridge each other's pauses: they must only do no harm
@@ -20,6 +22,17 @@ WINDOW, LONGEST_WINDOW = 0.75, 5.0  # seconds of a measurement
 REST, LONGEST_REST = 15.0, 240.0  # seconds before more lanes are tried again
 RECOVERY = 3.0  # seconds before lanes that a trouble took away are tried again
 SLOWEST_CHUNK = 60.0  # seconds: where chunks take that long, more of them only mean more to lose
+
+
+def most_lanes(config: TransferConfig) -> int:
+    """The number of lanes that the engine's own choice must not exceed.
+
+    Under a limit, more lanes only mean that more is in flight when the run is interrupted, and lost.
+    """
+    if config.limit_rate is None:
+        return config.max_concurrency
+    within_ten_seconds = 10 * config.limit_rate // config.chunk_size
+    return max(1, min(config.max_concurrency, within_ten_seconds))
 
 
 @dataclass(frozen=True, slots=True)

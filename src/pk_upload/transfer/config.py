@@ -20,11 +20,11 @@ SMALLEST_CHUNK = 1024
 class TransferConfig:
     """The settings of one transfer. Sizes are bytes, times are seconds, `limit_rate` is bytes a second.
 
-    `concurrency` is the number of chunks sent at once, "auto" for the engine's own choice, and never more
-    than `max_concurrency`. `retries` counts attempts after the first, for a chunk and for a call; by default
-    they are the client's. `stall_timeout` ends an attempt that moves no byte. `checksum` sends each chunk's
-    MD5. `resume` keeps and uses a journal under `state_dir` (by default the user's state directory). Raises
-    `UsageError` for values that make no sense.
+    `concurrency` is the number of chunks sent at once, never more than `max_concurrency`; "auto" begins
+    small, grows while that pays off and shrinks in trouble. `retries` counts attempts after the first, for a
+    chunk and for a call; by default they are the client's. `stall_timeout` ends an attempt that moves no
+    byte. `checksum` sends each chunk's MD5. `resume` keeps and uses a journal under `state_dir` (by default
+    the user's state directory). Raises `UsageError` for values that make no sense.
     """
 
     chunk_size: int = 10 * MIB

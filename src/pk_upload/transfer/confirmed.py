@@ -21,11 +21,8 @@ class Confirmed(AbstractSet[int]):
                 self.add(number)
 
     def add(self, number: int) -> None:
-        if number != self.floor:
-            if number > self.floor:
-                self._above.add(number)
-            return
-        self.floor += 1
+        if number >= self.floor:
+            self._above.add(number)
         while self.floor in self._above:
             self._above.remove(self.floor)
             self.floor += 1

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pk_upload.transfer.config import MIB
 from pk_upload.transfer.pacing import Pacer
 from pk_upload.transfer.plan import Chunk
-from pk_upload.transfer.source import Digest, Source
+from pk_upload.transfer.source import Source
 
-__all__ = ["PIECE", "Buffers", "Content"]
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+__all__ = ["PIECE", "Buffers", "Content", "Digest"]
 
 PIECE = MIB  # measured: smaller pieces pay for more thread hops, larger ones fall out of the caches
+
+# Windows tells of a write only when all of it is out: a piece on a slow line would look like a stall.
+UNPACED_SLICE = 64 * 1024 if sys.platform == "win32" else None
 
 
 class Buffers:
@@ -43,11 +51,26 @@ class Buffers:
         return memoryview(bytearray(self._size))
 
 
+class Digest:
+    """An MD5 over the pieces of one chunk, or nothing at all where no checksum is wanted."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._md5: _Hash | None = hashlib.md5(usedforsecurity=False) if wanted else None
+
+    def update(self, piece: memoryview) -> None:
+        if self._md5 is not None:
+            self._md5.update(piece)
+
+    def hex(self) -> str:
+        return self._md5.hexdigest() if self._md5 is not None else ""
+
+
 class Content:
     """What one attempt at `chunk` sends between the head and the tail of its body.
 
-    At most `slice` bytes are handed over at once. `written` are those that went out so far, `told` those of
-    them that `on_sent` has heard of; `paused` is true while a rate limit holds bytes back.
+    At most `slice` bytes are handed over at once. `written` are those that went out so far, counted by the
+    thread that writes and read by the loop; `told` are those of them that `on_sent` has heard of; `paused` is
+    true while a rate limit holds bytes back.
     """
 
     def __init__(
@@ -63,11 +86,11 @@ class Content:
         self.source = source
         self.buffers = buffers
         self.size = chunk.size
+        self.checksum = checksum
         self.written = 0
         self.told = 0
         self.paused = False
-        # Windows tells of a write only when all of it is out: a piece on a slow line would look like a stall.
-        self.slice = pacer.slice if pacer else 64 * 1024 if sys.platform == "win32" else chunk.size
+        self.slice = pacer.slice if pacer else UNPACED_SLICE or chunk.size
         self._offset = chunk.offset
         self._end = chunk.offset + chunk.size
         self._digest = Digest(checksum)
@@ -86,7 +109,8 @@ class Content:
     def read(self) -> memoryview:
         """The next piece, read and hashed; for a thread of the source, one at a time."""
         piece = self.buffers.view(min(PIECE, self.unread))
-        self.source.fill(piece, self._offset, self._digest)
+        self.source.fill(piece, self._offset)
+        self._digest.update(piece)
         self._offset += len(piece)
         return piece
 

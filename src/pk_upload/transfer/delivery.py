@@ -81,7 +81,7 @@ class Delivery:
             pacer=self._pacer,
             on_sent=lambda size: self._tally.send(size, anyio.current_time()),
         )
-        body = ChunkBody(content, self._boundary, checksum=self._config.checksum)
+        body = ChunkBody(content, self._boundary)
         self._under_way.add(body)
         try:
             await self._exchange(chunk, body)
@@ -93,7 +93,7 @@ class Delivery:
         finally:
             self._under_way.remove(body)
         self._done += chunk.size
-        return body.md5
+        return content.md5
 
     async def _exchange(self, chunk: Chunk, body: ChunkBody) -> None:
         try:

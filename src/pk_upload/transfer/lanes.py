@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import anyio
 from anyio.abc import TaskGroup
 
@@ -18,7 +20,7 @@ from pk_upload.errors import (
 )
 from pk_upload.events import Lanes, OnEvent, Warned
 from pk_upload.patchkit import PatchKit
-from pk_upload.transfer.concurrency import AdaptiveLanes
+from pk_upload.transfer.concurrency import AdaptiveLanes, most_lanes
 from pk_upload.transfer.config import TransferConfig
 from pk_upload.transfer.content import Buffers
 from pk_upload.transfer.delivery import Delivery
@@ -28,20 +30,11 @@ from pk_upload.transfer.schedule import Schedule
 from pk_upload.transfer.source import Source
 from pk_upload.transfer.tally import Tally
 
-__all__ = ["Crew", "most_lanes"]
+__all__ = ["LOOK", "Crew"]
+
+log = logging.getLogger("pk_upload.transfer")
 
 LOOK = 0.25  # seconds between two looks at how the lanes do
-
-
-def most_lanes(config: TransferConfig) -> int:
-    """Pure: the number of lanes that the engine's own choice must not exceed.
-
-    Under a limit, more lanes only mean that more is in flight when the run is interrupted, and lost.
-    """
-    if config.limit_rate is None:
-        return config.max_concurrency
-    within_ten_seconds = 10 * config.limit_rate // config.chunk_size
-    return max(1, min(config.max_concurrency, within_ten_seconds))
 
 
 class Crew:
@@ -70,6 +63,7 @@ class Crew:
         else:
             self._lanes = config.concurrency
         self._running = 0
+        self._told = 0
         self._delivery = Delivery(
             patchkit,
             source,
@@ -88,8 +82,9 @@ class Crew:
             async with anyio.create_task_group() as beside:
                 beside.start_soon(self._delivery.watch.run)
                 async with anyio.create_task_group() as lanes:
-                    self._start_lanes(lanes, "start")
-                    beside.start_soon(self._steer, lanes)
+                    self._adjust(lanes, "start")
+                    if self._adaptive is not None:
+                        beside.start_soon(self._steer, self._adaptive, lanes)
                 if self._schedule.missing:
                     await self._run_in_order()
                 beside.cancel_scope.cancel()
@@ -101,23 +96,25 @@ class Crew:
         self._running = 1
         await self._lane()
 
-    def _start_lanes(self, group: TaskGroup, reason: str) -> None:
+    def _adjust(self, group: TaskGroup, reason: str) -> None:
         """Brings the lanes to their number; those that are too many go when their chunk is done."""
         wanted = min(self._lanes, self._schedule.missing)
-        self._emit(Lanes(wanted, reason))
+        if wanted != self._told:
+            self._told = wanted
+            self._emit(Lanes(wanted, reason))
+            log.debug("%d lanes: %s", wanted, reason)
         while self._running < wanted:
             self._running += 1
             group.start_soon(self._lane)
 
-    async def _steer(self, group: TaskGroup) -> None:
+    async def _steer(self, adaptive: AdaptiveLanes, group: TaskGroup) -> None:
         """Has the number of lanes follow what is measured."""
-        adaptive = self._adaptive
-        while adaptive is not None and not self._schedule.in_order:
+        while not self._schedule.in_order:
             await anyio.sleep(LOOK)
             adaptive.observe(anyio.current_time(), self._delivery.moved(), self._running)
             if adaptive.lanes != self._lanes and not self._schedule.in_order:
                 self._lanes = adaptive.lanes
-                self._start_lanes(group, adaptive.reason)
+                self._adjust(group, adaptive.reason)
 
     def _trouble(self, began: float) -> None:
         if self._adaptive is not None:

@@ -1,15 +1,15 @@
-"""The file on disk: read and hashed in worker threads, watched for changes."""
+"""The file on disk: read in worker threads, watched for changes."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 import anyio
 import msgspec
@@ -18,10 +18,7 @@ from pk_upload.archive import directory_digest
 from pk_upload.errors import PreflightFailed, SourceChanged, SourceUnreadable
 from pk_upload.transfer.config import MIB
 
-if TYPE_CHECKING:
-    from hashlib import _Hash
-
-__all__ = ["Digest", "Fingerprint", "Source"]
+__all__ = ["Fingerprint", "Source"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -39,20 +36,6 @@ class Fingerprint(msgspec.Struct, frozen=True):
     mtime_ns: int
     inode: int
     directory: str
-
-
-class Digest:
-    """An MD5 over the pieces of one chunk, or nothing at all where no checksum is wanted."""
-
-    def __init__(self, wanted: bool) -> None:
-        self._md5: _Hash | None = hashlib.md5(usedforsecurity=False) if wanted else None
-
-    def update(self, piece: memoryview) -> None:
-        if self._md5 is not None:
-            self._md5.update(piece)
-
-    def hex(self) -> str:
-        return self._md5.hexdigest() if self._md5 is not None else ""
 
 
 class Source:
@@ -86,8 +69,8 @@ class Source:
         """Begins `work` in one of the source's threads."""
         return self._pool.submit(work, *args, **kwargs)
 
-    def fill(self, view: memoryview, offset: int, digest: Digest) -> None:
-        """Fills `view` from `offset` and adds it to `digest`; for the source's threads.
+    def fill(self, view: memoryview, offset: int) -> None:
+        """Fills `view` from `offset`; for the source's threads.
 
         Raises `SourceChanged` when the file has become shorter, `SourceUnreadable` when the disk fails.
         """
@@ -101,7 +84,6 @@ class Source:
             if count == 0:
                 raise SourceChanged(f"{self.path} became shorter while it was being uploaded")
             done += count
-        digest.update(view)
 
     async def inspect(self, look: Callable[[Path], T]) -> T:
         """What `look` finds out about the file, in a thread; its `OSError`s become `SourceUnreadable`."""
@@ -174,7 +156,8 @@ class Source:
             end = min(offset + AHEAD, self.size)
             for start in range(max(self._advised, offset), end, ADVICE):
                 self._advised = start + ADVICE
-                os.posix_fadvise(self._fd, start, ADVICE, os.POSIX_FADV_WILLNEED)
+                with suppress(OSError):  # of a file system that takes no advice
+                    os.posix_fadvise(self._fd, start, ADVICE, os.POSIX_FADV_WILLNEED)
 
     else:
 

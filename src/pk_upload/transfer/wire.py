@@ -35,11 +35,11 @@ async def carry(content: Content, writer: AbstractStreamWriter) -> None:
         await _through_transport(content, writer)
 
 
-async def _through_socket(content: Content, number: int) -> None:
+async def _through_socket(content: Content, socket_fd: int) -> None:
     # A duplicate: were the connection closed under the thread, its number could be another one's by the
     # next write.
-    sock = os.dup(number)
-    pump = _Pump(content, sock)
+    fd = os.dup(socket_fd)
+    pump = _Pump(content, fd)
     hop: Future[int] | None = None
     try:
         while content.written < content.size:
@@ -50,25 +50,25 @@ async def _through_socket(content: Content, number: int) -> None:
                 left -= await asyncio.wrap_future(hop)
                 content.tell()
                 if pump.full:
-                    await anyio.wait_writable(sock)
-    except ConnectionError:
+                    await anyio.wait_writable(fd)
+    except OSError:
         # A server may refuse a request before it has read it; whoever reads will find the end by itself.
         await asyncio.sleep(LAST_WORDS)
         raise
     finally:
         pump.stopped = True
         if hop is None:
-            os.close(sock)
+            os.close(fd)
         else:
-            hop.add_done_callback(lambda _: os.close(sock))
+            hop.add_done_callback(lambda _: os.close(fd))
 
 
 class _Pump:
     """From the source into a socket that does not block; the one thread that runs `move` owns both."""
 
-    def __init__(self, content: Content, sock: int) -> None:
+    def __init__(self, content: Content, fd: int) -> None:
         self._content = content
-        self._sock = sock
+        self._fd = fd
         self._piece = self._ahead = memoryview(b"")
         self.full = False
         self.stopped = False
@@ -79,7 +79,7 @@ class _Pump:
         self.full = False
         while moved < most and not self.stopped and self._refill():
             try:
-                count = os.write(self._sock, self._piece[: most - moved])
+                count = os.write(self._fd, self._piece[: most - moved])
             except BlockingIOError:
                 # The wire is busy: the time for the disk. By then there may be room.
                 if self._ahead or not self._content.unread:
