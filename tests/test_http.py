@@ -429,6 +429,24 @@ async def test_the_credentials_of_a_proxy_reach_it_and_nobody_else(
     assert "proxy-authorization" not in direct.headers
 
 
+async def test_a_proxy_may_be_named_without_a_scheme(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = await serve(Answer(body=b"[1]"))
+    monkeypatch.setenv("http_proxy", proxy.url.removeprefix("http://"))
+    async with session() as http:
+        assert await http.call("GET", "http://patchkit.test/1/apps") == b"[1]"
+
+
+async def test_a_proxy_of_another_kind_is_not_spoken_to(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = await serve()
+    monkeypatch.setenv("http_proxy", proxy.url.replace("http://", "socks5://"))
+    error = await failure("http://patchkit.test/1/apps")
+    assert isinstance(error, UsageError)
+    assert "proxy" in error.hint
+    assert proxy.seen == []
+
+
 async def test_a_tunnel_is_asked_for_with_the_credentials_of_the_proxy(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

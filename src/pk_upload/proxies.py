@@ -39,7 +39,9 @@ def _look_up(origin: URL) -> Proxy:
     named = getproxies().get(origin.scheme)
     if not named or proxy_bypass(origin.host or ""):
         return Proxy(None, None)
-    url = URL(named)
+    url = URL(named if "://" in named else f"http://{named}")
+    if url.scheme not in {"http", "https"}:
+        raise ValueError("no proxy that HTTP can go through")
     if url.user is None:
         return Proxy(url, None)
     credentials = aiohttp.encode_basic_auth(url.user, url.password or "")

@@ -46,8 +46,11 @@ class ChunkBody(aiohttp.Payload):
 
     def accepted(self) -> int:
         """The bytes the other side has taken so far: what must change for the attempt to be alive."""
-        held = held_back(self._transport) if self._transport is not None else 0
-        return self._framing + self._content.written - held
+        return self._framing + self._content.written - self.held()
+
+    def held(self) -> int:
+        """The bytes that went out and that the other side has not taken yet."""
+        return held_back(self._transport) if self._transport is not None else 0
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         transport = writer.transport

@@ -1,8 +1,9 @@
 """How many lanes to run: a state machine over measured goodput and over troubles, without a clock.
 
-It starts with a few lanes, measures, tries more, and keeps them if that paid off; then it tries again, and
-otherwise goes back and rests, longer each time, so that it settles. An attempt that failed for the network's
-or the service's sake takes lanes away and makes the next steps small.
+It starts with a few lanes and goes on to the usual number unless it meets with trouble. Then it measures,
+tries more, and keeps them if that paid off; otherwise it goes back and rests, longer each time, so that it
+settles. An attempt that failed for the network's or the service's sake takes lanes away and makes the next
+steps small.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from pk_upload.transfer.config import TransferConfig
 __all__ = ["FEW", "USUAL", "AdaptiveLanes", "most_lanes"]
 
 FEW = 4  # to begin with: fewer leave most links idle while the service thinks
-USUAL = 8  # up to here lanes cost next to nothing and bridge each other's pauses: they must only do no harm
+USUAL = 8  # up to here lanes cost next to nothing and bridge each other's pauses: they need not pay off
 GAIN = 0.03  # what more than that must add to the goodput
 
 SETTLE = 0.5  # seconds that connections get to come up to speed before a measurement begins
-WINDOW, LONGEST_WINDOW = 0.75, 5.0  # seconds of a measurement
+WINDOW, LONGEST_WINDOW = 0.75, 20.0  # seconds of a measurement
 REST, LONGEST_REST = 15.0, 240.0  # seconds before more lanes are tried again
 RECOVERY = 3.0  # seconds before lanes that a trouble took away are tried again
 SLOWEST_CHUNK = 60.0  # seconds: where chunks take that long, more of them only mean more to lose
 
 
-def most_lanes(config: TransferConfig) -> int:
-    """The number of lanes that the engine's own choice must not exceed.
+def most_lanes(config: TransferConfig, chunk_size: int) -> int:
+    """The number of lanes, for chunks of `chunk_size` bytes, that the engine's own choice must not exceed.
 
     Under a limit, more lanes only mean that more is in flight when the run is interrupted, and lost.
     """
     if config.limit_rate is None:
         return config.max_concurrency
-    within_ten_seconds = 10 * config.limit_rate // config.chunk_size
+    within_ten_seconds = 10 * config.limit_rate // chunk_size
     return max(1, min(config.max_concurrency, within_ten_seconds))
 
 
@@ -83,6 +84,7 @@ class AdaptiveLanes:
 
     def trouble(self, began: float, now: float, running: int) -> None:
         """An attempt that `began` then has failed now, with so many lanes `running`."""
+        self._mark = None  # what it had moved is counted no more
         if began <= self._cut_at or running > self.lanes:
             return  # lanes were taken away already for what this attempt met with
         self._cut_at = now
@@ -90,17 +92,17 @@ class AdaptiveLanes:
         if self._trial is not None:
             self._go_back(now, "more lanes met with trouble")
         else:
-            self._rest_until = now + RECOVERY
+            self._rest_until = max(self._rest_until, now + RECOVERY)
             self._change(max(1, self.lanes - max(1, self.lanes // 4)), "trouble")
 
     def _long_enough(self, seconds: float, moved: int) -> bool:
-        # Where much depends on it, the pause after a chunk counts on every lane.
-        representative = self.lanes < USUAL or moved >= self.lanes * self._chunk_size
+        # Where it is to be compared, the pause after a chunk counts on every lane.
+        representative = moved > 0 if self.lanes < USUAL else moved >= self.lanes * self._chunk_size
         return seconds >= (WINDOW if representative else LONGEST_WINDOW)
 
     def _judge(self, goodput: float, now: float) -> None:
         if self._trial is not None:
-            if goodput < self._trial.goodput * (1 - GAIN if self.lanes <= USUAL else 1 + GAIN):
+            if self.lanes > USUAL and goodput < self._trial.goodput * (1 + GAIN):
                 self._go_back(now, "more lanes were no faster")
                 return
             self._trial, self._rest = None, REST

@@ -114,11 +114,6 @@ class Content:
         self._offset += len(piece)
         return piece
 
-    def read_ahead(self) -> memoryview:
-        """The same, while the piece before is still in use."""
-        self.buffers.swap()
-        return self.read()
-
     async def permit(self, size: int) -> None:
         """Returns when `size` bytes may go out."""
         if self._pacer is not None:

@@ -34,6 +34,7 @@ class Delivery:
         source: Source,
         upload_id: int,
         *,
+        chunk_size: int,
         config: TransferConfig,
         tally: Tally,
         emit: OnEvent,
@@ -42,6 +43,7 @@ class Delivery:
         self._patchkit = patchkit
         self._source = source
         self._upload_id = upload_id
+        self._piece = min(PIECE, chunk_size)
         self._config = config
         self._tally = tally
         self._emit = emit
@@ -60,7 +62,7 @@ class Delivery:
         """The MD5 of the chunk as it was sent and confirmed. Buffers come from `spare` and go back there."""
 
         async def attempt() -> str:
-            buffers = spare.pop() if spare else Buffers(min(PIECE, self._config.chunk_size))
+            buffers = spare.pop() if spare else Buffers(self._piece)
             md5 = await self._attempt(chunk, buffers)
             # Only now: after a failure, a thread may still be writing into them.
             spare.append(buffers)

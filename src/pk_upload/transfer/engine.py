@@ -123,6 +123,7 @@ async def _deliver(
         source,
         state.upload_id,
         schedule=Schedule(plan, state.chunks),
+        chunk_size=plan.chunk_size,
         journal=journal,
         tally=tally,
         config=config,

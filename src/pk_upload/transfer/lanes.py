@@ -47,6 +47,7 @@ class Crew:
         upload_id: int,
         *,
         schedule: Schedule,
+        chunk_size: int,
         journal: Journal,
         tally: Tally,
         config: TransferConfig,
@@ -58,7 +59,7 @@ class Crew:
         self._emit = emit
         self._adaptive: AdaptiveLanes | None = None
         if config.concurrency == "auto":
-            self._adaptive = AdaptiveLanes(most_lanes(config), config.chunk_size)
+            self._adaptive = AdaptiveLanes(most_lanes(config, chunk_size), chunk_size)
             self._lanes = self._adaptive.lanes
         else:
             self._lanes = config.concurrency
@@ -68,6 +69,7 @@ class Crew:
             patchkit,
             source,
             upload_id,
+            chunk_size=chunk_size,
             config=config,
             tally=tally,
             emit=emit,
@@ -99,7 +101,7 @@ class Crew:
     def _adjust(self, group: TaskGroup, reason: str) -> None:
         """Brings the lanes to their number; those that are too many go when their chunk is done."""
         wanted = min(self._lanes, self._schedule.missing)
-        if wanted != self._told:
+        if wanted and wanted != self._told:
             self._told = wanted
             self._emit(Lanes(wanted, reason))
             log.debug("%d lanes: %s", wanted, reason)

@@ -6,8 +6,11 @@ from pk_upload.transfer.config import MIB
 
 __all__ = ["Pacer"]
 
-BEAT = 0.01  # seconds' worth of bytes that go out at once: smooth, and cheap at any rate
-SMALLEST_SLICE, LARGEST_SLICE = 16 * 1024, MIB
+# Seconds' worth of bytes that go out at once: smooth, and cheap at any rate. A slow rate gets longer ones, up
+# to a size that costs little to handle.
+BEAT, SLOW_BEAT = 0.01, 0.05
+CHEAP_SLICE = 16 * 1024
+SMALLEST_SLICE, LARGEST_SLICE = 256, MIB
 
 
 class Pacer:
@@ -17,7 +20,8 @@ class Pacer:
     """
 
     def __init__(self, rate: int, *, burst: float = 0.1) -> None:
-        self.slice = min(max(SMALLEST_SLICE, round(rate * BEAT)), LARGEST_SLICE)
+        slice_ = max(rate * BEAT, min(rate * SLOW_BEAT, CHEAP_SLICE))
+        self.slice = min(max(SMALLEST_SLICE, round(slice_)), LARGEST_SLICE)
         self._rate = rate
         self._burst = burst
         self._free_at = float("-inf")

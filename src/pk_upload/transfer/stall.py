@@ -21,12 +21,14 @@ __all__ = ["Moving", "StallClock", "StallWatch", "held_back"]
 
 
 class Moving(Protocol):
-    """What can stall: a count of bytes that grows, and whether it is being held up on purpose."""
+    """What can stall: bytes accepted, bytes still on the way, and whether more wait on purpose."""
 
     @property
     def paused(self) -> bool: ...
 
     def accepted(self) -> int: ...
+
+    def held(self) -> int: ...
 
 
 class StallClock:
@@ -73,7 +75,7 @@ class StallWatch:
         while True:
             now = anyio.current_time()
             for moving, (clock, scope) in self._watched.items():
-                if moving.paused:
+                if moving.paused and not moving.held():
                     clock.restart(now)
                 elif clock.stalled(moving.accepted(), now):
                     scope.cancel()
@@ -88,6 +90,6 @@ def held_back(transport: asyncio.WriteTransport) -> int:
     held = transport.get_write_buffer_size()
     if sys.platform == "linux":
         socket = transport.get_extra_info("socket")
-        with suppress(AttributeError, OSError):  # of a connection that has just been closed
+        with suppress(AttributeError, OSError, ValueError):  # of a connection that has just been closed
             held += struct.unpack("i", fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
     return held

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from concurrent.futures import Future
 
 import anyio
@@ -18,6 +19,9 @@ from aiohttp.abc import AbstractStreamWriter
 from pk_upload.transfer.content import Content
 
 __all__ = ["carry"]
+
+# Seconds that a lane may keep a thread: where the disk is what is slow, the lanes take turns.
+LONGEST_HOP = 0.1
 
 # How long a connection that broke while it was written may take to give out an answer that came before.
 LAST_WORDS = 1.0
@@ -74,9 +78,10 @@ class _Pump:
         self.stopped = False
 
     def move(self, most: int) -> int:
-        """Moves up to `most` bytes, fewer if the socket is `full`; returns how many."""
+        """Moves up to `most` bytes, fewer if the socket is `full` or it takes long; returns how many."""
         moved = 0
         self.full = False
+        until = time.monotonic() + LONGEST_HOP
         while moved < most and not self.stopped and self._refill():
             try:
                 count = os.write(self._fd, self._piece[: most - moved])
@@ -85,11 +90,14 @@ class _Pump:
                 if self._ahead or not self._content.unread:
                     self.full = True
                     break
-                self._ahead = self._content.read_ahead()
+                self._content.buffers.swap()
+                self._ahead = self._content.read()
                 continue
             self._piece = self._piece[count:]
             self._content.written += count
             moved += count
+            if time.monotonic() >= until:
+                break
         return moved
 
     def _refill(self) -> bool:
@@ -102,12 +110,17 @@ class _Pump:
 
 async def _through_transport(content: Content, writer: AbstractStreamWriter) -> None:
     """The next piece is read in a thread while this one is written."""
-    ahead = asyncio.wrap_future(content.source.submit(content.read_ahead))
+
+    def read_ahead() -> asyncio.Future[memoryview]:
+        content.buffers.swap()  # here, not in the thread: the loop decides what becomes of a buffer
+        return asyncio.wrap_future(content.source.submit(content.read))
+
+    ahead = read_ahead()
     try:
         while content.written < content.size:
             piece = await ahead
             if content.unread:
-                ahead = asyncio.wrap_future(content.source.submit(content.read_ahead))
+                ahead = read_ahead()
             for start in range(0, len(piece), content.slice):
                 part = piece[start : start + content.slice]
                 await content.permit(len(part))
