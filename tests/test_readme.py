@@ -28,7 +28,7 @@ def blocks(mark: str) -> list[str]:
 def test_every_command_is_run_by_a_test() -> None:
     marked = re.findall(r"<!-- (\w+) -->\n```(?:sh|python)\n", README)
     assert len(marked) == len(re.findall(r"```(?:sh|python)\n", README))
-    assert set(marked) == {"try", "tests", "run", "sandbox", "library"}
+    assert set(marked) == {"try", "tests", "run", "sandbox", "library", "benchmark"}
 
 
 def test_the_first_command_pushes_the_repository_from_a_fresh_clone(tmp_path: Path) -> None:
@@ -122,3 +122,26 @@ def test_the_library_sample(sandbox: SandboxProcess, build: Path) -> None:
     )
     size = build.stat().st_size
     assert done.stdout.splitlines()[-1] == f"1 1 True {size} 0"
+
+
+def test_the_benchmarks_are_started_as_printed() -> None:
+    [command] = blocks("benchmark")
+    install, _, measure = command.strip().partition(" && ")
+    assert install == '.venv/bin/pip install -q -e ".[benchmark]"'
+    # That would take half an hour; what it measures is tried in small elsewhere.
+    asked = f"{measure.replace('.venv/bin/python', sys.executable)} --help"
+    done = subprocess.run(["bash", "-ec", asked], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "throughput" in done.stdout
+
+
+def test_the_tables_are_the_newest() -> None:
+    shown = re.findall(r"<!-- table (\w+): (.*?) -->\n(.*?)\n\n", README, re.DOTALL)
+    assert len(shown) >= 2
+    for name, title, table in shown:
+        found = (ROOT / "benchmarks" / "results" / f"{name}.md").read_text()
+        assert f"## {title}\n\n{table}\n\n" in found, f"{title}: not what {name}.md has"
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert all(link.startswith("https:") or (ROOT / link).exists() for link in links)

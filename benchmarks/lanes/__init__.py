@@ -1,0 +1,1 @@
+"""Uploads over emulated links, with fixed numbers of lanes and with `auto`."""
