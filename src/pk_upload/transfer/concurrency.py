@@ -88,12 +88,19 @@ class AdaptiveLanes:
         if began <= self._cut_at or running > self.lanes:
             return  # lanes were taken away already for what this attempt met with
         self._cut_at = now
-        self._careful = True
-        if self._trial is not None:
+        if self._trial is None:
+            self._cut(max(1, self.lanes - max(1, self.lanes // 4)), now)
+        elif self._careful:
             self._go_back(now, "more lanes met with trouble")
         else:
-            self._rest_until = max(self._rest_until, now + RECOVERY)
-            self._change(max(1, self.lanes - max(1, self.lanes // 4)), "trouble")
+            self._cut(self._trial.lanes, now)
+        self._careful = True
+
+    def _cut(self, lanes: int, now: float) -> None:
+        """From here on it goes up again soon, one by one."""
+        self._trial = None
+        self._rest_until = max(self._rest_until, now + RECOVERY)
+        self._change(lanes, "trouble")
 
     def _long_enough(self, seconds: float, moved: int) -> bool:
         # Where it is to be compared, the pause after a chunk counts on every lane.
