@@ -194,10 +194,10 @@ async def test_a_service_that_insists_on_order_is_served_in_order(
     seed_server.strict_order = status
     seed_server.gather = 3
     events: list[Event] = []
-    await upload(patchkit, build, config=config, on_event=events.append)
+    await upload(patchkit, build, config=changed(config, concurrency=8), on_event=events.append)
     assert seed_server.sha256() == sha256(build)
     assert sent_again(seed_server) == []
-    assert [event.lanes for event in events if isinstance(event, Lanes)] == [4, 1]
+    assert [event.lanes for event in events if isinstance(event, Lanes)] == [8, 1]
     assert "in order" in str([event for event in events if isinstance(event, Warned)])
 
 
