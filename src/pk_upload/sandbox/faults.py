@@ -244,8 +244,7 @@ class FaultPlan:
     _armed: list[_Armed] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Repeatable, not unguessable: this is no cryptography.
-        self._armed = [_Armed(fault, random.Random(fault.seed)) for fault in self.faults]  # noqa: S311
+        self._armed = [_Armed(fault, random.Random(fault.seed)) for fault in self.faults]  # noqa: S311 - repeatable is the point
 
     @classmethod
     def parse(cls, specs: Iterable[str]) -> FaultPlan:

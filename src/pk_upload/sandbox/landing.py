@@ -25,26 +25,36 @@ __all__ = ["closed", "land"]
 
 _log = logging.getLogger(__name__)
 
-PIECE = 1 << 20
+PIECE = 1 << 18
 """Bytes that are gathered before they are written and hashed; this much memory is held for each request."""
 
 
 class _Landing:
-    """A file open for writing from an offset on. Its methods block: they belong in a worker thread."""
+    """A file open for writing from an offset on. Made, and `put`, in a worker thread: both block."""
 
-    def __init__(self, path: Path, offset: int, arrival: Arrival) -> None:
+    def __init__(self, path: Path, offset: int, arrival: Arrival, buffer: memoryview) -> None:
         self._arrival = arrival
         self._file = path.open("r+b", buffering=0)
         self._file.seek(offset)
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._piece = buffer
+        self._filled = 0
 
-    def put(self, piece: bytearray) -> None:
-        """Hash, and write unless a newer request has these bytes, in one visit to the thread."""
-        rest = memoryview(piece)
+    def take(self, data: bytes) -> bytes:
+        """Gather what there is room for; the rest of it."""
+        room = min(len(self._piece) - self._filled, len(data))
+        self._piece[self._filled : self._filled + room] = data[:room]
+        self._filled += room
+        return data[room:]
+
+    def put(self) -> None:
+        """Hash what was taken, and write it unless a newer request has these bytes, in one visit."""
+        piece = rest = self._piece[: self._filled]
         with self._arrival.writing() as allowed:
             while allowed and rest:
                 rest = rest[self._file.write(rest) :]
         self._md5.update(piece)
+        self._filled = 0
 
     def close(self) -> str:
         """The MD5 of all that was put, in hex."""
@@ -61,28 +71,29 @@ async def land(call: Call, upload: Upload, span: Span, body: AsyncIterator[bytes
     are hashed and not written.
     """
     path = call.server.places.upload(upload.id)
+    # One for the whole request, made in this thread: the heaps of many threads add up to several times it.
+    buffer = memoryview(bytearray(min(PIECE, span.length)))
     try:
-        landing = await to_thread.run_sync(_Landing, path, span.first, call.arrival)
+        landing = await to_thread.run_sync(_Landing, path, span.first, call.arrival, buffer)
     except FileNotFoundError as error:
         raise Problem(404, f"The upload {upload.id} is gone.", "upload_not_found") from error
     except OSError as error:
         raise _unwritable(span, error) from error
     try:
-        arrived, piece = 0, bytearray()
+        arrived = 0
         async for data in body:
             if not arrived:
                 await _begin(call, upload, span)
             arrived += len(data)
             if arrived > span.length:
                 raise _wrong_length(span)
-            piece += data
-            if len(piece) >= PIECE:
-                await _put(landing, piece, span)
-                piece = bytearray()
+            rest = data
+            while rest := landing.take(rest):
+                await _put(landing, span)
             await injection.strike_inside(call, arrived / span.length)
         if arrived < span.length:
             raise _wrong_length(span)
-        await _put(landing, piece, span)
+        await _put(landing, span)
     finally:
         digest = landing.close()
     return digest
@@ -98,9 +109,9 @@ async def _begin(call: Call, upload: Upload, span: Span) -> None:
         await to_thread.run_sync(other.wait)
 
 
-async def _put(landing: _Landing, piece: bytearray, span: Span) -> None:
+async def _put(landing: _Landing, span: Span) -> None:
     try:
-        await to_thread.run_sync(landing.put, piece)
+        await to_thread.run_sync(landing.put)
     except OSError as error:
         raise _unwritable(span, error) from error
 

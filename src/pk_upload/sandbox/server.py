@@ -32,7 +32,7 @@ __all__ = ["Sandbox", "serve"]
 
 _log = logging.getLogger(__name__)
 
-_READ_BUFFER = 256 * 1024
+_READ_BUFFER = 64 * 1024
 _LINGER = 10.0
 """Seconds for which the rest of a refused body is read away, so that its sender gets to read the answer."""
 _FAREWELL = 0.5

@@ -28,7 +28,7 @@ __all__ = ["create_upload", "generate_url", "receive_chunk", "receive_part"]
 
 _log = logging.getLogger(__name__)
 
-_READ = 256 * 1024
+_READ = 64 * 1024
 _LONGEST_TEXT = 64 * 1024
 _MOST_PARTS = 32
 _URL_LIFETIME = 3600
