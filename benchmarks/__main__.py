@@ -97,7 +97,7 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+def _terminated(number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + number)  # and the children are ended on the way out
 
 

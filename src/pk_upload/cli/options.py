@@ -62,10 +62,10 @@ class Group(Command, click.Group):
         super().__init__(*args, no_args_is_help=False, **kwargs)
         self._places = places
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
         return [*self._places]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click calls it
         place = self._places.get(cmd_name)
         if place is None:
             return None

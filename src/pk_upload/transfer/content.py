@@ -16,7 +16,7 @@ from pk_upload.transfer.source import Source
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["PIECE", "Buffers", "Content", "Digest"]
+__all__ = ["PIECE", "Buffers", "Content"]
 
 PIECE = MIB  # measured: smaller pieces pay for more thread hops, larger ones fall out of the caches
 

@@ -50,13 +50,12 @@ class Delivery:
         self._on_trouble = on_trouble
         self._pacer = Pacer(config.limit_rate) if config.limit_rate else None
         self._boundary = token_hex(16)
-        self._under_way: set[ChunkBody] = set()
         self._done = 0
         self.watch = StallWatch(config.stall_timeout)
 
     def moved(self) -> int:
         """The bytes that the other side has taken so far, those of failed attempts left out."""
-        return self._done + sum(body.accepted() for body in self._under_way)
+        return self._done + self.watch.accepted()
 
     async def send(self, chunk: Chunk, spare: list[Buffers]) -> str:
         """The MD5 of the chunk as it was sent and confirmed. Buffers come from `spare` and go back there."""
@@ -84,7 +83,6 @@ class Delivery:
             on_sent=lambda size: self._tally.send(size, anyio.current_time()),
         )
         body = ChunkBody(content, self._boundary)
-        self._under_way.add(body)
         try:
             await self._exchange(chunk, body)
         except BaseException as error:
@@ -92,8 +90,6 @@ class Delivery:
             if isinstance(error, NetworkError | Refused | ServerError):
                 self._on_trouble(began)
             raise
-        finally:
-            self._under_way.remove(body)
         self._done += chunk.size
         return content.md5
 

@@ -70,6 +70,10 @@ class StallWatch:
         if scope.cancelled_caught:
             raise Stalled(f"no byte of {name} moved for {self._timeout:g} s")
 
+    def accepted(self) -> int:
+        """The bytes that the other side has taken of all that is under way."""
+        return sum(moving.accepted() for moving in self._watched)
+
     async def run(self) -> None:
         """Watches until it is cancelled."""
         while True:
