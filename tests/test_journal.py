@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from pk_upload.errors import StateLocked
 from pk_upload.events import Event, Warned
-from pk_upload.transfer import open_journal
+from pk_upload.transfer.journal import open_journal
 from pk_upload.transfer.records import (
     FORMAT,
     Begun,
@@ -32,8 +33,10 @@ from pk_upload.transfer.records import (
     VersionMade,
     encode,
     replay,
+    retold,
 )
 from pk_upload.transfer.source import Fingerprint
+from pk_upload.transfer.state_dir import default_state_dir, read
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +44,7 @@ PRINT = Fingerprint(100_000, 1, 2, "d" * 64)
 BEGUN = Begun(FORMAT, "/build.zip", PRINT, "https://api.example", "app", "1.0")
 UPLOADED: list[Record] = [BEGUN, VersionAsked(), VersionMade(3), UploadMade(9, 10_000)]
 
-later_records = st.one_of(
+later_records = st.one_of(  # what one upload can have
     st.builds(ChunkDone, st.integers(0, 9), st.text("0123456789abcdef", min_size=32, max_size=32)),
     st.builds(JobStarted, st.text(min_size=1)),
     st.just(PublishAsked()),
@@ -84,17 +87,45 @@ def test_every_prefix_is_read_and_trusts_nothing_unconfirmed(more: list[Record])
         assert set(state.chunks) == confirmed
 
 
-@given(st.data())
-def test_every_flipped_bit_is_detected(data: st.DataObject) -> None:
+def test_every_flipped_bit_is_detected() -> None:
     journal = bytearray(lines(*UPLOADED, ChunkDone(4, "ab" * 16), ChunkDone(7, "cd" * 16)))
-    bit = data.draw(st.integers(0, len(journal) * 8 - 1))
-    journal[bit // 8] ^= 1 << bit % 8
-    torn_end = bit // 8 == len(journal) - 1  # without its line feed the last line counts as torn
-    if torn_end:
-        assert replayed(bytes(journal))[0].chunks.highest == 4
-    else:
+    for bit in range(len(journal) * 8):
+        journal[bit // 8] ^= 1 << bit % 8
         with pytest.raises(Damaged):
             replayed(bytes(journal))
+        journal[bit // 8] ^= 1 << bit % 8
+    assert set(replayed(bytes(journal))[0].chunks) == {4, 7}
+
+
+@given(st.lists(later_records, max_size=8), st.sets(st.integers(0, 9)))
+def test_a_journal_told_anew_adds_up_to_the_same(more: list[Record], lost: set[int]) -> None:
+    state, _ = replay(io.BytesIO(lines(*UPLOADED, *more)), digests=True)
+    assert state.digests is not None
+    digests = {index: md5 for index, md5 in state.digests.items() if index not in lost}
+    assert state.digests.keys() == state.chunks
+    other = Begun(FORMAT, "/elsewhere.zip", PRINT, BEGUN.api_url, BEGUN.app, BEGUN.label)
+    anew, _ = replay(io.BytesIO(lines(*retold(state, other, digests))), digests=True)
+    assert anew.begun == other
+    assert set(anew.chunks) == state.chunks - lost
+    assert anew.digests == digests
+    for name in (
+        "version_id",
+        "upload_id",
+        "chunk_size",
+        "job_asked",
+        "job_guid",
+        "content",
+        "publish_asked",
+    ):
+        assert getattr(anew, name) == getattr(state, name)
+
+
+def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(lines(*UPLOADED))
+    os.truncate(path, 8 * 1024**3)
+    with pytest.raises(Damaged, match="longer"):
+        read(path)
 
 
 @given(st.binary(max_size=200))
@@ -175,6 +206,87 @@ async def test_a_damaged_journal_is_named_and_set_aside(tmp_path: Path) -> None:
     assert "damaged" in str(events[0])
     [aside] = tmp_path.glob("*.damaged")
     assert aside.read_bytes() == content
+
+
+async def test_a_run_killed_while_it_began_leaves_nothing_to_complain_of(tmp_path: Path) -> None:
+    await keep(tmp_path)
+    [path] = tmp_path.glob("*.journal")
+    for length in range(1, len(encode(BEGUN))):
+        path.write_bytes(encode(BEGUN)[:length])
+        found, events = await keep(tmp_path)
+        assert (found, events) == (set(), [])
+
+
+async def test_a_journal_of_another_user_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    found, events = await keep(tmp_path)
+    assert found == set()
+    assert "another user" in str(events[0])
+
+
+async def test_a_link_in_the_place_of_a_journal_leads_nowhere(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
+    [path] = tmp_path.glob("*.journal")
+    elsewhere = path.rename(tmp_path / "elsewhere")
+    before = elsewhere.read_bytes()
+    path.symlink_to(elsewhere)
+    found, events = await keep(tmp_path, VersionAsked())
+    assert found == set()
+    assert "cannot be resumed" in str(events[0])
+    assert elsewhere.read_bytes() == before
+
+
+async def test_damage_that_cannot_be_set_aside_is_not_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await keep(tmp_path, *UPLOADED[1:], ChunkDone(1))
+    [path] = tmp_path.glob("*.journal")
+    path.write_bytes(b"garbage")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    found, events = await keep(tmp_path, VersionAsked())
+    assert found == set()
+    assert "cannot be resumed" in str(events[0])
+    assert path.read_bytes() == b"garbage"
+
+
+async def test_the_state_directory_of_the_user_is_made_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = default_state_dir()
+    directory.mkdir(parents=True, mode=0o755)
+    await keep(directory, VersionAsked())
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+
+
+async def test_what_nobody_went_on_with_is_cleared_out(tmp_path: Path) -> None:
+    old = [
+        tmp_path / f"{name * 24}{suffix}"
+        for name, suffix in zip("abc", (".journal", ".damaged", ".lock"), strict=True)
+    ]
+    young, others = tmp_path / f"{'d' * 24}.journal", tmp_path / "notes.journal"
+    for path in (*old, young, others):
+        path.write_text("left")
+    for path in (*old, others):
+        os.utime(path, (0, time.time() - 91 * 24 * 3600))
+    await keep(tmp_path, VersionAsked())
+    assert not any(path.exists() for path in old)
+    assert young.exists()
+    assert others.exists(), "it is not ours"
+
+
+async def test_what_a_run_is_at_work_on_is_not_cleared_out(tmp_path: Path) -> None:
+    async with open_journal(BEGUN, print, state_dir=tmp_path) as journal:
+        await journal.record(VersionAsked())
+        for path in tmp_path.iterdir():
+            os.utime(path, (0, 0))
+        other = Begun(FORMAT, "/other.zip", PRINT, BEGUN.api_url)
+        await keep(tmp_path, VersionAsked(), about=other)
+        assert len(list(tmp_path.glob("*.journal"))) == 2
 
 
 async def test_a_journal_without_a_whole_line_is_damaged(tmp_path: Path) -> None:

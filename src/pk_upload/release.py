@@ -16,7 +16,7 @@ from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError
 from pk_upload.events import Message, OnEvent, Stage, emitter
 from pk_upload.patchkit import PatchKit, Version
 from pk_upload.steps import Run, Wishes, check, find_or_make_draft, process, publish, scheduled_for
-from pk_upload.transfer import Source, Tally, TransferConfig, describe, open_journal, out_of_time
+from pk_upload.transfer import Source, Tally, TransferConfig, journal_of, out_of_time
 
 __all__ = ["Release", "release"]
 
@@ -73,7 +73,7 @@ async def release(
     goes on where it was interrupted.
 
     Raises `SourceUnreadable`, `PreflightFailed`, `DraftExists`, `UploadFailed`, `ProcessingFailed`,
-    `PublishingFailed`, `GaveUpWaiting`, `StateLocked`, and what `PatchKit` raises.
+    `PublishingFailed`, `GaveUpWaiting`, `StateError`, and what `PatchKit` raises.
     """
     began = time.monotonic()
     wishes = Wishes(
@@ -90,8 +90,7 @@ async def release(
     patchkit = patchkit.listening(emit, retries=config.retries)
     async with Source(Path(source)) as opened:
         await opened.inspect(preflight)
-        about = describe(opened, patchkit, app=app, label=label)
-        async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:
+        async with journal_of(opened, patchkit, config=config, emit=emit, app=app, label=label) as journal:
             run = Run(patchkit, opened, journal, wishes, config, emit, Tally(emit, opened.size))
             with anyio.move_on_after(None if timeout is None else timeout - (time.monotonic() - began)):
                 version = await _steps(run)

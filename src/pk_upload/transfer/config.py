@@ -24,7 +24,8 @@ class TransferConfig:
     small, grows while that pays off and shrinks in trouble. `retries` counts attempts after the first, for a
     chunk and for a call; by default they are the client's. `stall_timeout` ends an attempt that moves no
     byte. `checksum` sends each chunk's MD5. `resume` keeps and uses a journal under `state_dir` (by default
-    the user's state directory). Raises `UsageError` for values that make no sense.
+    the user's state directory), `resume_from` the journal of another path whose content is the same. Raises
+    `UsageError` for values that make no sense.
     """
 
     chunk_size: int = 10 * MIB
@@ -35,14 +36,17 @@ class TransferConfig:
     retries: int | None = None
     checksum: bool = True
     resume: bool = True
+    resume_from: str | os.PathLike[str] | None = None
     state_dir: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         whole = all(isinstance(size, int | None) for size in (self.chunk_size, self.limit_rate, self.retries))
         self._require(whole, "sizes, rates and retries are whole numbers")
         self._require(isinstance(self.concurrency, int) or self.concurrency == "auto", _CONCURRENCY)
-        if self.state_dir is not None:
-            object.__setattr__(self, "state_dir", Path(self.state_dir))
+        for name in ("state_dir", "resume_from"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(path))
+        self._require(self.resume or self.resume_from is None, "resume_from makes no sense without resume")
         self._require(self.chunk_size >= SMALLEST_CHUNK, f"a chunk is at least {SMALLEST_CHUNK} bytes")
         self._require(
             self.concurrency == "auto" or 1 <= self.concurrency <= self.max_concurrency,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +20,11 @@ from pk_upload.transfer.plan import Plan
 from pk_upload.transfer.records import FORMAT, Begun, UploadDropped, UploadMade
 from pk_upload.transfer.schedule import Schedule
 from pk_upload.transfer.source import Source
+from pk_upload.transfer.state_dir import default_state_dir
+from pk_upload.transfer.takeover import take_over
 from pk_upload.transfer.tally import Tally
 
-__all__ = ["Upload", "deliver", "describe", "out_of_time", "upload"]
+__all__ = ["Upload", "deliver", "journal_of", "out_of_time", "upload"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,19 @@ async def upload(
     """Delivers the bytes of `source` within `timeout` seconds; what to do with the upload is the caller's.
 
     Resumes by itself what an earlier run of the same source left. Raises `SourceUnreadable`,
-    `SourceChanged`, `UploadFailed`, `StateLocked`, and what `PatchKit` raises.
+    `SourceChanged`, `UploadFailed`, `StateError`, and what `PatchKit` raises.
     """
     config, emit = config or TransferConfig(), emitter(on_event)
     patchkit = patchkit.listening(emit, retries=config.retries)
     with anyio.move_on_after(timeout):
-        async with Source(Path(source)) as opened:
-            about = describe(opened, patchkit)
-            async with open_journal(about, emit, state_dir=config.state_dir, resume=config.resume) as journal:
-                tally = Tally(emit, opened.size)
-                done = await deliver(patchkit, opened, journal, config=config, emit=emit, tally=tally)
-                await journal.finish()
-                return done
+        async with (
+            Source(Path(source)) as opened,
+            journal_of(opened, patchkit, config=config, emit=emit) as journal,
+        ):
+            tally = Tally(emit, opened.size)
+            done = await deliver(patchkit, opened, journal, config=config, emit=emit, tally=tally)
+            await journal.finish()
+            return done
     raise out_of_time(timeout)
 
 
@@ -66,11 +71,31 @@ def out_of_time(timeout: float | None) -> UploadFailed:
     )
 
 
-def describe(source: Source, patchkit: PatchKit, *, app: str = "", label: str = "") -> Begun:
-    """What a journal of this source is about."""
-    # A name that is no text still has to fit into JSON.
-    path = os.fsencode(source.path.resolve()).decode("utf-8", "backslashreplace")
-    return Begun(FORMAT, path, source.fingerprint, patchkit.api_url, app, label)
+@asynccontextmanager
+async def journal_of(
+    source: Source,
+    patchkit: PatchKit,
+    *,
+    config: TransferConfig,
+    emit: OnEvent,
+    app: str = "",
+    label: str = "",
+) -> AsyncIterator[Journal]:
+    """The journal of what is being done with `source`, taken over from another path if that is asked for.
+
+    Raises `StateLocked` while another run holds it, `StateError` if there is nothing to take over.
+    """
+    about = Begun(FORMAT, _named(source.path), source.fingerprint, patchkit.api_url, app, label)
+    directory = Path(config.state_dir or default_state_dir())
+    if config.resume_from is not None:
+        await take_over(directory, _named(Path(config.resume_from)), about, source, emit)
+    async with open_journal(about, emit, state_dir=directory, resume=config.resume) as journal:
+        yield journal
+
+
+def _named(path: Path) -> str:
+    """The path from the root on. A name that is no text still has to fit into JSON."""
+    return os.fsencode(path.resolve()).decode("utf-8", "backslashreplace")
 
 
 async def deliver(

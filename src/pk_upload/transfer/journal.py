@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,18 +13,19 @@ import aiofiles
 import anyio
 import filelock
 from aiofiles.threadpool.binary import AsyncFileIO
-from platformdirs import user_state_path
 
-from pk_upload.errors import StateLocked
 from pk_upload.events import OnEvent, Warned
-from pk_upload.transfer.records import Begun, Damaged, Record, State, encode, replay
+from pk_upload.transfer.lock import acquire, release
+from pk_upload.transfer.records import Begun, ChunkDone, Damaged, Record, State, encode
+from pk_upload.transfer.state_dir import (
+    clear_out,
+    journal_path,
+    open_private,
+    prepare,
+    read,
+)
 
-__all__ = ["Journal", "default_state_dir", "open_journal"]
-
-
-def default_state_dir() -> Path:
-    """Where journals live unless told otherwise; `XDG_STATE_HOME` moves it."""
-    return user_state_path("pk-upload", appauthor=False)
+__all__ = ["Journal", "open_journal"]
 
 
 class Journal:
@@ -46,15 +47,18 @@ class Journal:
         # One after the other and to the end, or a line could land after one that takes it back.
         async with self._turn:
             with anyio.CancelScope(shield=True):
-                await self._write(encode(record))
+                await self._write(record)
             self.state.apply(record)
 
-    async def _write(self, line: bytes) -> None:
+    async def _write(self, record: Record) -> None:
         if self._file is None:
             return
+        line = encode(record)
         try:
             if await self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if not isinstance(record, ChunkDone):  # a chunk forgotten in a power cut is merely sent again
+                await anyio.to_thread.run_sync(os.fsync, self._file.fileno())
         except OSError as error:
             await self.close()
             self._emit(Warned(f"this run cannot be resumed: its journal cannot be written: {error}"))
@@ -67,7 +71,7 @@ class Journal:
                 self._path.unlink()
 
     async def open(self, path: Path) -> None:
-        self._file = await aiofiles.open(path, "ab", buffering=0, opener=_private)
+        self._file = await aiofiles.open(path, "ab", buffering=0, opener=open_private)
 
     async def close(self) -> None:
         file, self._file = self._file, None
@@ -78,21 +82,20 @@ class Journal:
 
 @asynccontextmanager
 async def open_journal(
-    begun: Begun, emit: OnEvent, *, state_dir: str | os.PathLike[str] | None, resume: bool = True
+    begun: Begun, emit: OnEvent, *, state_dir: Path, resume: bool = True
 ) -> AsyncIterator[Journal]:
     """The journal of what `begun` describes, as an earlier run left it, or a new one.
 
     A source that is no longer the one the journal began with keeps its version and loses its upload, with a
-    warning; so does everything when the journal is damaged: it is set aside. Raises `StateLocked` when
-    another run holds it.
+    warning; so does everything when the journal is damaged: it is set aside. Journals that nobody went on
+    with for long are cleared out. Raises `StateLocked` when another run holds it.
     """
     if not resume:
         yield _forgetful(begun, emit)
         return
-    path = Path(state_dir or default_state_dir()) / f"{_name(begun)}.journal"
+    path = journal_path(state_dir, begun)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _locked(path)
+        lock = await anyio.to_thread.run_sync(_prepared, path)
     except OSError as error:
         emit(
             Warned(f"this run cannot be resumed: {path.parent} cannot be written: {error.strerror or error}")
@@ -105,7 +108,15 @@ async def open_journal(
         yield journal
     finally:
         await journal.close()
-        _unlock(lock, path)
+        release(lock, path)
+
+
+def _prepared(path: Path) -> filelock.BaseFileLock:
+    """The lock of the journal, in a directory that is in order."""
+    prepare(path.parent)
+    lock = acquire(path)
+    clear_out(path.parent, time.time())
+    return lock
 
 
 def _forgetful(begun: Begun, emit: OnEvent) -> Journal:
@@ -116,14 +127,13 @@ def _forgetful(begun: Begun, emit: OnEvent) -> Journal:
 
 async def _restore(journal: Journal, path: Path, begun: Begun, emit: OnEvent) -> None:
     try:
-        journal.state = await anyio.to_thread.run_sync(_read, path)
-    except Damaged as damage:
-        aside = _set_aside(path)
-        emit(Warned(f"the journal of this run is damaged ({damage}); it is kept as {aside}, all starts over"))
+        journal.state, damage = await anyio.to_thread.run_sync(_recall, path)
     except OSError as error:
-        emit(Warned(f"this run cannot be resumed: {path} cannot be read: {error.strerror or error}"))
+        emit(Warned(f"this run cannot be resumed: {path} cannot be used: {error.strerror or error}"))
         journal.state.apply(begun)
         return
+    if damage:
+        emit(Warned(damage))
     with suppress(OSError):  # `record` tells of a disk that takes nothing, once there is something to lose
         await journal.open(path)
     if journal.state.begun is None:
@@ -134,54 +144,19 @@ async def _restore(journal: Journal, path: Path, begun: Begun, emit: OnEvent) ->
         await journal.record(begun)
 
 
-def _set_aside(path: Path) -> Path:
-    aside = path.with_suffix(".damaged")
-    with suppress(OSError):
-        path.replace(aside)
-    return aside
-
-
-def _read(path: Path) -> State:
-    """The state in the file, which is cut to its last whole record."""
+def _recall(path: Path) -> tuple[State, str]:
+    """The state in the file, which is cut to its last whole record; and what is to be said of its damage."""
     try:
-        with path.open("rb") as file:
-            state, whole = replay(file)
-            size = file.seek(0, os.SEEK_END)
+        state, whole = read(path)
     except FileNotFoundError:
-        return State()
-    if size and not whole:
-        raise Damaged("it has no whole line")
-    if whole < size:
+        return State(), ""
+    except Damaged as damage:
+        aside = path.with_suffix(".damaged")
+        path.replace(aside)
+        return (
+            State(),
+            f"the journal of this run is damaged ({damage}); it is kept as {aside}, all starts over",
+        )
+    if whole < path.stat().st_size:
         os.truncate(path, whole)
-    return state
-
-
-def _name(begun: Begun) -> str:
-    """One journal for each source, server, app and label."""
-    what = "\0".join((begun.source, begun.api_url, begun.app, begun.label))
-    return hashlib.sha256(what.encode()).hexdigest()[:24]
-
-
-def _locked(path: Path) -> filelock.BaseFileLock:
-    lock = filelock.FileLock(path.with_suffix(".lock"), timeout=0, mode=0o600, thread_local=False)
-    holder = Path(lock.lock_file)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        with suppress(OSError):
-            raise StateLocked(f"process {holder.read_text()} is uploading this source already") from None
-        raise StateLocked("another process is uploading this source already") from None
-    with suppress(OSError):
-        holder.write_text(str(os.getpid()))
-    return lock
-
-
-def _unlock(lock: filelock.BaseFileLock, path: Path) -> None:
-    if not path.exists():
-        with suppress(OSError):  # while it is held: whoever waits for it notices that its name is gone
-            Path(lock.lock_file).unlink()
-    lock.release()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    return state, ""

@@ -53,6 +53,7 @@ class Crew:
         config: TransferConfig,
         emit: OnEvent,
     ) -> None:
+        self._source = source
         self._schedule = schedule
         self._journal = journal
         self._tally = tally
@@ -83,6 +84,7 @@ class Crew:
         with first_cause():
             async with anyio.create_task_group() as beside:
                 beside.start_soon(self._delivery.watch.run)
+                beside.start_soon(self._source.watch)
                 async with anyio.create_task_group() as lanes:
                     self._adjust(lanes, "start")
                     if self._adaptive is not None:

@@ -5,8 +5,9 @@ A line is the CRC-32 of the record's JSON in eight hex digits, a blank, that JSO
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -32,9 +33,12 @@ __all__ = [
     "VersionRefused",
     "encode",
     "replay",
+    "retold",
 ]
 
 FORMAT = 1
+LONGEST_LINE = 1 << 20
+"""Bytes; a longer line was not written here, and is not read into memory either."""
 
 
 class Begun(msgspec.Struct, frozen=True, tag="begun"):
@@ -116,9 +120,10 @@ class Damaged(Exception):
 
 
 class State:
-    """What the records add up to."""
+    """What the records add up to. `digests` has the MD5 of each confirmed chunk where it was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, digests: bool = False) -> None:
+        self.digests: dict[int, str] | None = {} if digests else None
         self.begun: Begun | None = None
         self.version_asked = False
         self.version_id: int | None = None
@@ -148,6 +153,8 @@ class State:
                 self.upload_id, self.chunk_size = record.id, record.chunk_size
             case ChunkDone():
                 self.chunks.add(record.index)
+                if self.digests is not None:
+                    self.digests[record.index] = record.md5
             case JobAsked():
                 self.job_asked = True
             case JobStarted():
@@ -162,10 +169,24 @@ class State:
     def _drop_upload(self) -> None:
         self.upload_id, self.chunk_size, self.chunks = None, 0, Confirmed()
         self.job_asked, self.job_guid, self.content = False, None, None
+        if self.digests is not None:
+            self.digests.clear()
+
+    @property
+    def step(self) -> str:
+        """Where the release stands: at its version, upload, processing, publishing, or processed."""
+        if self.publish_asked:
+            return "publishing"
+        if self.content is not None:
+            return "processed"
+        if self.job_asked:
+            return "processing"
+        return "version" if self.upload_id is None else "upload"
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Record)
+_BEGINNING = re.compile(rb"[0-9a-f]{1,8}|[0-9a-f]{8} .*", re.DOTALL)
 
 
 def encode(record: Record) -> bytes:
@@ -174,14 +195,41 @@ def encode(record: Record) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(data), data)
 
 
-def replay(lines: Iterable[bytes]) -> tuple[State, int]:
+def retold(state: State, begun: Begun, digests: Mapping[int, str]) -> Iterator[Record]:
+    """The shortest journal that adds up to `state`, under another beginning and with these chunks alone."""
+    yield begun
+    if state.version_id is not None:
+        yield VersionMade(state.version_id)
+    if state.version_asked:
+        yield VersionAsked()
+    if state.upload_id is not None:
+        yield UploadMade(state.upload_id, state.chunk_size)
+        for index, md5 in digests.items():
+            yield ChunkDone(index, md5)
+    if state.job_asked:
+        yield JobAsked()
+    if state.job_guid is not None:
+        yield JobStarted(state.job_guid)
+    if state.content is not None:
+        yield Checked(state.content)
+    if state.publish_asked:
+        yield PublishAsked()
+
+
+def replay(lines: Iterable[bytes], *, digests: bool = False) -> tuple[State, int]:
     """The state after all whole lines, and their length in bytes: a torn last line is left out.
 
     Raises `Damaged` for anything else that was not written so.
     """
-    state, whole = State(), 0
+    state, whole = State(digests=digests), 0
     for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE:
+            raise Damaged(f"line {number} is longer than any that is written")
         if not line.endswith(b"\n"):
+            if _is_whole(line[:-1]):  # a torn line lacks its end; this one has another
+                raise Damaged(f"line {number} does not end as it was written")
+            if number == 1 and not _BEGINNING.fullmatch(line):
+                raise Damaged("it has no whole line")
             break
         record = _decode(line[:-1], number)
         if (state.begun is None) != (isinstance(record, Begun) and number == 1):
@@ -192,12 +240,16 @@ def replay(lines: Iterable[bytes]) -> tuple[State, int]:
     return state, whole
 
 
-def _decode(line: bytes, number: int) -> Record:
+def _is_whole(line: bytes) -> bool:
     checksum, _, data = line.partition(b" ")
-    if checksum != b"%08x" % zlib.crc32(data):
+    return checksum == b"%08x" % zlib.crc32(data)
+
+
+def _decode(line: bytes, number: int) -> Record:
+    if not _is_whole(line):
         raise Damaged(f"line {number} is not what was written")
     try:
-        record: Record = _decoder.decode(data)
+        record: Record = _decoder.decode(line.partition(b" ")[2])
     except msgspec.DecodeError as error:
         raise Damaged(f"line {number}: {error}") from None
     return record

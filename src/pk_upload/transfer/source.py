@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
 import stat
 import threading
@@ -27,6 +29,7 @@ P = ParamSpec("P")
 THREADS = (os.cpu_count() or 1) + 1
 # How far the system is told to read ahead, and in what steps: Linux shortens a longer piece of advice.
 AHEAD, ADVICE = 32 * MIB, MIB
+WATCH = 5.0  # seconds between two looks at whether the file is still what was begun with
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
@@ -85,6 +88,10 @@ class Source:
                 raise SourceChanged(f"{self.path} became shorter while it was being uploaded")
             done += count
 
+    async def digest(self, offset: int, size: int) -> str:
+        """The MD5 in hex of `size` bytes from `offset`. Raises what `fill` raises."""
+        return await asyncio.wrap_future(self.submit(self._digest, offset, size))
+
     async def inspect(self, look: Callable[[Path], T]) -> T:
         """What `look` finds out about the file, in a thread; its `OSError`s become `SourceUnreadable`."""
         try:
@@ -94,9 +101,23 @@ class Source:
 
     async def check_unchanged(self) -> None:
         """Raises `SourceChanged` if the file under this path is no longer the one that was opened."""
-        now = await anyio.to_thread.run_sync(self._look)
-        if now != self.fingerprint:
-            raise SourceChanged(f"{self.path} changed while it was being uploaded")
+        await anyio.to_thread.run_sync(self._compare, True)
+
+    async def watch(self) -> None:
+        """Does so every few seconds until it is cancelled, by what a mere look tells: hours may be saved."""
+        while True:
+            await anyio.sleep(WATCH)
+            # Abandoned: a network drive may take its time, and the end of the upload does not wait for it.
+            with suppress(SourceUnreadable):  # whoever reads it will tell, if it is not only a bad moment
+                await anyio.to_thread.run_sync(self._compare, False, abandon_on_cancel=True)
+
+    def _digest(self, offset: int, size: int) -> str:
+        md5, buffer = hashlib.md5(usedforsecurity=False), memoryview(bytearray(min(MIB, size)))
+        for start in range(0, size, MIB):
+            piece = buffer[: min(MIB, size - start)]
+            self.fill(piece, offset + start)
+            md5.update(piece)
+        return md5.hexdigest()
 
     def _open(self) -> Fingerprint:
         try:
@@ -118,16 +139,19 @@ class Source:
             raise SourceUnreadable(f"{self.path} is no regular file")
         if status.st_size == 0:
             raise PreflightFailed(f"{self.path} is empty")
-        return self._fingerprint(status)
+        return _fingerprint(status, directory_digest(self.path))
 
-    def _look(self) -> Fingerprint | None:
+    def _compare(self, thoroughly: bool) -> None:
         try:
-            return self._fingerprint(self.path.stat())
-        except OSError:
-            return None
-
-    def _fingerprint(self, status: os.stat_result) -> Fingerprint:
-        return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, directory_digest(self.path))
+            now = _fingerprint(self.path.stat(), self.fingerprint.directory)
+            if thoroughly and now == self.fingerprint:
+                now = msgspec.structs.replace(now, directory=directory_digest(self.path))
+        except FileNotFoundError:
+            raise SourceChanged(f"{self.path} was removed while it was being uploaded") from None
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+        if now != self.fingerprint:
+            raise SourceChanged(f"{self.path} changed while it was being uploaded")
 
     def _close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -167,6 +191,10 @@ class Source:
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+
+def _fingerprint(status: os.stat_result, directory: str) -> Fingerprint:
+    return Fingerprint(status.st_size, status.st_mtime_ns, status.st_ino, directory)
 
 
 def unreadable(path: Path, error: OSError) -> SourceUnreadable:

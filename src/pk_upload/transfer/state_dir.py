@@ -1,0 +1,105 @@
+"""Where journals live: how they are named, opened and read, and when they are cleared out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from pk_upload.errors import StateLocked
+from pk_upload.transfer.lock import acquire, release
+from pk_upload.transfer.records import LONGEST_LINE, Begun, Damaged, State, replay
+
+__all__ = [
+    "clear_out",
+    "default_state_dir",
+    "journal_path",
+    "journals",
+    "open_private",
+    "prepare",
+    "read",
+]
+
+OLD = 90 * 24 * 3600.0
+"""Seconds after which what nobody went on with is removed: no service keeps half an upload for so long."""
+
+
+def default_state_dir() -> Path:
+    """Where journals live unless told otherwise; `XDG_STATE_HOME` moves it."""
+    return user_state_path("pk-upload", appauthor=False)
+
+
+def prepare(directory: Path) -> None:
+    """Makes the directory, for its owner alone. One that is there and was named by the user stays as it is.
+
+    Raises `OSError`.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory == default_state_dir() and os.name == "posix":
+        directory.chmod(0o700)
+
+
+def journal_path(directory: Path, about: Begun) -> Path:
+    """One journal for each source, server, app and label."""
+    what = "\0".join((about.source, about.api_url, about.app, about.label))
+    return directory / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.journal"
+
+
+def journals(directory: Path, suffix: str = ".journal") -> Iterator[Path]:
+    """The journals in `directory`, or what lies beside them under this suffix, and nothing that is not ours.
+
+    Raises `OSError`.
+    """
+    if not directory.exists():
+        return
+    for path in sorted(directory.iterdir()):
+        if path.suffix == suffix and len(path.stem) == 24 and not set(path.stem) - set("0123456789abcdef"):
+            yield path
+
+
+def open_private(path: str, flags: int) -> int:
+    """An opener for files that are their owner's alone and that no link leads away from."""
+    return os.open(path, flags | _NOFOLLOW, 0o600)
+
+
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+def read(path: Path, *, digests: bool = False) -> tuple[State, int]:
+    """What the journal adds up to, and the bytes of its whole lines.
+
+    Raises `Damaged` for one that is not to be trusted, `OSError` when it is missing or cannot be read.
+    """
+    with open(path, "rb", opener=open_private) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Damaged("it is no regular file")
+        if os.name == "posix" and status.st_uid != os.geteuid():
+            raise Damaged("it belongs to another user")
+        return replay(iter(lambda: file.readline(LONGEST_LINE + 1), b""), digests=digests)
+
+
+def clear_out(directory: Path, now: float) -> None:
+    """Removes what has not been touched for long; `now` is Unix seconds. What cannot be removed stays."""
+    with suppress(OSError):
+        for suffix in (".journal", ".damaged", ".new", ".lock"):
+            for path in journals(directory, suffix):
+                with suppress(OSError, StateLocked):
+                    if now - path.stat().st_mtime > OLD:
+                        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    journal = path.with_suffix(".journal")
+    if path.suffix == ".lock" and journal.exists():
+        return  # as old as the beginning of a run that may have gone on for months
+    lock = acquire(journal)
+    try:
+        path.unlink()
+    finally:
+        release(lock, journal)
