@@ -6,11 +6,13 @@ import hashlib
 import os
 from pathlib import Path
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pk_upload.errors import PreflightFailed, SourceChanged, SourceUnreadable
+from pk_upload.transfer import source as source_module
 from pk_upload.transfer.content import PIECE, Buffers, Content
 from pk_upload.transfer.plan import Chunk
 from pk_upload.transfer.source import Source
@@ -96,6 +98,41 @@ async def test_every_change_is_noticed(build: Path, tmp_path: Path, how: str) ->
             case "removed":
                 build.unlink()
         with pytest.raises(SourceChanged):
+            await source.check_unchanged()
+
+
+async def test_a_change_is_noticed_while_it_is_watched(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "WATCH", 0.01)
+    async with Source(build) as source:
+        with anyio.move_on_after(0.2):
+            await source.watch()
+            pytest.fail("nothing has changed")
+        os.utime(build, (0, 0))
+        with anyio.fail_after(20), pytest.raises(SourceChanged, match="changed"):
+            await source.watch()
+        build.unlink()
+        with anyio.fail_after(20), pytest.raises(SourceChanged, match="removed"):
+            await source.watch()
+
+
+async def test_a_look_that_fails_is_only_a_bad_moment(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "WATCH", 0.01)
+    looks = 0
+
+    def fail(_: Path) -> os.stat_result:
+        nonlocal looks
+        looks += 1
+        raise OSError(5, "Input/output error")
+
+    async with Source(build) as source:
+        monkeypatch.setattr(Path, "stat", fail)
+        with anyio.move_on_after(20) as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(source.watch)
+                while looks < 3:  # noqa: ASYNC110 - the looks are in threads
+                    await anyio.sleep(0.01)
+                scope.cancel()
+        with pytest.raises(SourceUnreadable, match="Input/output error"):
             await source.check_unchanged()
 
 

@@ -21,6 +21,7 @@ from pk_upload.errors import (
     UsageError,
 )
 from pk_upload.events import Bytes, ChunkRetry, Event, Lanes, Warned
+from pk_upload.transfer import source as source_module
 from seed_server import KEY, Handler, SeedServer, answer, fine, hang_up, lose_answer
 
 pytestmark = pytest.mark.anyio
@@ -419,3 +420,21 @@ async def test_a_cancelled_upload_leaves_no_task_and_can_be_resumed(
     assert done.bytes_resumed >= 3 * CHUNK
     assert seed_server.sha256() == sha256(build)
     assert len(sent_again(seed_server)) <= 2, "at most one chunk a lane"
+
+
+async def test_a_source_that_changes_ends_the_upload_long_before_its_end(
+    patchkit: PatchKit,
+    seed_server: SeedServer,
+    config: TransferConfig,
+    build: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source_module, "WATCH", 0.05)
+
+    def change(handler: Handler) -> bool:
+        os.utime(build, (0, 0))
+        return seed_server.ended.wait(100)
+
+    seed_server.trouble("POST chunk", *[change] * 100)
+    with anyio.fail_after(60), pytest.raises(SourceChanged, match="changed while it was being uploaded"):
+        await upload(patchkit, build, config=config)
