@@ -279,6 +279,7 @@ async def test_a_draft_that_was_made_in_silence_is_found_by_the_next_run(
     assert len(seed_server.requests("POST versions")) == 1, "not asked for again without having read"
     done = await push()
     assert (done.version_id, done.published) == (1, True)
+    assert len(seed_server.requests("POST versions")) == 1, "the state is read first"
 
 
 async def test_a_draft_that_appears_after_the_state_was_read_is_still_ours(

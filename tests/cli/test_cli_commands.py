@@ -261,3 +261,17 @@ def test_waiting_for_a_job_has_a_bound(tmp_path: Path, build: Path) -> None:
         for how in (("--processing-timeout", "0.3"), ("--timeout", "1")):
             again = server.pk("push", build, "--app", app, "--label", "1", "--json", *how)
             assert (again.code, again.error["type"]) == (12, "GaveUpWaiting")
+
+
+def test_what_is_made_though_the_answer_is_lost_is_made_once(tmp_path: Path) -> None:
+    lossy = ("--fault", "lost-answer@POST/apps:count=1", "--fault", "lost-answer@POST/versions:count=1")
+    with sandbox(tmp_path / "data", *lossy) as server:
+        server.app()  # another one of the same name
+        made = server.pk("app", "create", "--name", "game", "--platform", "windows_x86_64", "--json")
+        assert made.code == 0
+        assert len(server.pk("app", "list", "--json").json) == 2
+        mine = {"PATCHKIT_APP": made.json["secret"]}
+        draft = server.pk("version", "create", "--label", "1.0", "--json", env=mine)
+        assert (draft.code, draft.json["id"]) == (0, 1)
+        assert "was lost, but it was carried out" in draft.err
+        assert len(server.pk("version", "list", "--json", env=mine).json) == 1

@@ -99,9 +99,10 @@ def create(settings: Settings, name: str, platform: str) -> Errand:
     async def work(desk: Desk) -> Answer:
         from pk_upload.cli.client import connected
         from pk_upload.cli.tables import fields
+        from pk_upload.steps import make_app
 
         async with connected(settings, desk.emit) as patchkit:
-            made = await patchkit.create_app(name, platform)
+            made = await make_app(patchkit, desk.emit, name, platform)
         return Answer(made, fields(made))
 
     return Errand(work, settings.timeout)

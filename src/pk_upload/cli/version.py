@@ -11,7 +11,7 @@ from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import Command, Group, app_option, call_options, global_options
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import TEXT, VERSION, WHEN
-from pk_upload.errors import Forbidden, UsageError
+from pk_upload.errors import UsageError
 
 if TYPE_CHECKING:
     from pk_upload.patchkit import Version
@@ -110,17 +110,10 @@ def create(settings: Settings, label: str, changelog: str | None) -> Errand:
     async def work(desk: Desk) -> Answer:
         from pk_upload.cli.client import connected
         from pk_upload.cli.tables import fields
-        from pk_upload.steps import current_draft, in_the_way
+        from pk_upload.steps import make_draft
 
         async with connected(settings, desk.emit) as patchkit:
-            try:
-                made = await patchkit.create_version(app, label, text)
-            except Forbidden:
-                draft = await current_draft(patchkit, app)
-                if draft is None:
-                    raise
-                hint = "Publish or delete that draft, or change it with `pk-upload version update`."
-                raise in_the_way(draft, hint=hint) from None
+            made = await make_draft(patchkit, desk.emit, app, label, text)
         return Answer(made, fields(made))
 
     return Errand(work, settings.timeout)

@@ -4,7 +4,8 @@ What was done is in the journal; what may have been done although its answer was
 service before anything is asked for again.
 """
 
-from pk_upload.steps.draft import current_draft, find_or_make_draft, in_the_way
+from pk_upload.steps.creating import make_app, make_draft
+from pk_upload.steps.draft import find_or_make_draft
 from pk_upload.steps.processing import check, process
 from pk_upload.steps.publishing import publish, publish_version, scheduled_for
 from pk_upload.steps.run import Run, Wishes
@@ -13,9 +14,9 @@ __all__ = [
     "Run",
     "Wishes",
     "check",
-    "current_draft",
     "find_or_make_draft",
-    "in_the_way",
+    "make_app",
+    "make_draft",
     "process",
     "publish",
     "publish_version",

@@ -62,6 +62,8 @@ def _is_anothers(run: Run, version: Version) -> bool:
 
 async def _make(run: Run) -> Version:
     asked_before = run.journal.state.version_asked
+    if asked_before and (draft := await _our_draft(run)) is not None and not draft.pending_publish:
+        return await _described(run, draft)
     await run.journal.record(VersionAsked())
     lost = False  # the answer to a request of this very run
 
