@@ -24,6 +24,7 @@ from pk_upload.errors import (
     ServerError,
     SourceUnreadable,
     UploadFailed,
+    UsageError,
 )
 from pk_upload.events import Bytes, Event, Message, Progress, Stage, Warned
 from seed_server import APP, KEY, Handler, SeedServer, answer, hang_up, lose_answer
@@ -583,3 +584,10 @@ async def test_a_bad_source_is_found_out_before_a_word_to_the_server(
     with pytest.raises(PreflightFailed):
         await push()
     assert seed_server.seen == []
+
+
+@pytest.mark.parametrize("bound", ["processing_timeout", "publishing_timeout"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+async def test_a_bound_that_bounds_nothing_is_a_mistake(push: Pusher, bound: str, seconds: float) -> None:
+    with pytest.raises(UsageError, match=bound):
+        await push(**{bound: seconds})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -18,9 +18,15 @@ __all__ = ["decode", "moment", "parse_retry_after", "phrase", "read_error", "sho
 
 T = TypeVar("T")
 
+# As a structure the two bytes of an empty object take two hundred.
+MOST_OBJECTS = 250_000
+NULL = msgspec.Raw(b"null")
+
 
 def decode(body: bytes, kind: type[T], what: str) -> T:
     """`body` as a `kind`; raises `UnexpectedAnswer`, which names the call and the field."""
+    if body.count(b"{") > MOST_OBJECTS:
+        raise UnexpectedAnswer(f"{what}: the answer holds more than {MOST_OBJECTS} objects")
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -33,21 +39,29 @@ def decode(body: bytes, kind: type[T], what: str) -> T:
 
 
 class _ErrorBody(msgspec.Struct):
-    """The shapes of an error seen so far: `message` with `symbol`, or `error`; texts, or something else."""
+    """The shapes of an error seen so far: `message` with `symbol`, or `error`; texts, or something else.
 
-    message: Any = None
-    error: Any = None
-    symbol: Any = None
+    They stay JSON until they are known to be texts: as objects they could be any number of times as large.
+    """
+
+    message: msgspec.Raw = NULL
+    error: msgspec.Raw = NULL
+    symbol: msgspec.Raw = NULL
 
 
 def read_error(body: bytes) -> tuple[str, str]:
     """The text and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
     try:
         found = msgspec.json.decode(body, type=_ErrorBody)
+        texts = [_text(raw) for raw in (found.message, found.error)]
+        return next((text for text in texts if text.strip()), ""), _text(found.symbol)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _plain_text(body), ""
-    text = next((t for t in (found.message, found.error) if isinstance(t, str) and t.strip()), "")
-    return text, found.symbol if isinstance(found.symbol, str) else ""
+
+
+def _text(raw: msgspec.Raw) -> str:
+    """The JSON `raw` as the text it is, or nothing."""
+    return msgspec.json.decode(raw, type=str) if bytes(raw).lstrip()[:1] == b'"' else ""
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

@@ -7,7 +7,7 @@ PkUploadError                  1
 │   ├── BadRequest             1   400
 │   ├── AuthenticationFailed   3   401
 │   ├── Forbidden              3   403
-│   ├── NotFound               4   404
+│   ├── NotFound               4   404, 410
 │   ├── Conflict               5   409
 │   ├── ChunkMismatch          9   412
 │   ├── Refused                7   408, 429, 503: not carried out, may be repeated
@@ -181,7 +181,9 @@ class ConnectFailed(NetworkError):
 
 
 class TlsFailed(ConnectFailed):
-    default_hint = "Check the address, the clock of this machine and the certificates it trusts."
+    default_hint = (
+        "Check the address, the clock of this machine and the certificates it trusts; --ca-bundle adds some."
+    )
 
 
 class ConnectionLost(NetworkError):
@@ -255,6 +257,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     404: NotFound,
     408: Refused,
     409: Conflict,
+    410: NotFound,
     412: ChunkMismatch,
     429: Refused,
     503: Refused,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import os
 import re
 import ssl
@@ -25,6 +26,7 @@ import backoff
 from yarl import URL
 
 from pk_upload.answers import parse_retry_after, phrase, read_error, shorten
+from pk_upload.connections import Connector
 from pk_upload.errors import (
     ChunkMismatch,
     ConnectFailed,
@@ -43,15 +45,18 @@ from pk_upload.events import OnEvent, Retry, emitter
 from pk_upload.proxies import Proxies
 from pk_upload.redaction import Redactor
 
-__all__ = ["Http", "RetryPolicy", "base_url", "clean_secret"]
+__all__ = ["CONNECT_TIMEOUT", "RESPONSE_TIMEOUT", "Http", "RetryPolicy", "base_url", "clean_secret"]
 
 T = TypeVar("T")
 log = logging.getLogger("pk_upload.http")
 
-# Less than servers commonly keep an idle connection: a POST is not to meet one that has just been closed.
-KEEPALIVE = 4.0
+CONNECT_TIMEOUT = 20.0
+RESPONSE_TIMEOUT = 60.0
+
 LARGEST_ANSWER = 32 * 1024 * 1024
+LARGEST_RECEIPT = 1024 * 1024  # an answer to a chunk, of which there are as many as lanes
 LONGEST_RETRY_AFTER = 600.0
+LONGEST_TIMEOUT = 1e9  # seconds; clocks cannot add any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,10 @@ def may_repeat(error: PkUploadError, *, repeatable: bool) -> bool:
 class Http:
     """An aiohttp session under a service's rules. Use it as an async context manager.
 
-    `auth` are the headers that authenticate, `secrets` the texts that no message may show, `timeout` the
-    deadline in seconds of one attempt of `call`.
+    `auth` are the headers that authenticate, `secrets` the texts that no message may show. `timeout` is the
+    deadline in seconds of one attempt of `call`, from the name of the host to the answer's last byte;
+    `connect_timeout` bounds what comes before the request, for `send` too: name, proxy, connection, TLS.
+    Raises `UsageError` for a timeout that is none.
     """
 
     def __init__(
@@ -108,15 +115,15 @@ class Http:
         auth: Mapping[str, str],
         secrets: tuple[str, ...] = (),
         retry: RetryPolicy | None = None,
-        timeout: float = 60.0,
-        connect_timeout: float = 20.0,
+        timeout: float = RESPONSE_TIMEOUT,
+        connect_timeout: float = CONNECT_TIMEOUT,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._auth = dict(auth)
         self._redactor = Redactor(secrets)
         self._retry = retry or RetryPolicy()
-        self._timeout = timeout
-        self._connect_timeout = connect_timeout
+        self._timeout = _seconds("timeout", timeout)
+        self._connect_timeout = _seconds("connect_timeout", connect_timeout)
         self._ssl_context = ssl_context
         self._session: aiohttp.ClientSession | None = None
         self._answered: set[str] = set()  # the hosts that have, shared by all copies
@@ -124,12 +131,9 @@ class Http:
         self._emit = emitter(None)
 
     async def __aenter__(self) -> Self:
-        # Lanes bound the connections, not the pool; the service sets no cookie that matters.
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=KEEPALIVE, ssl=self._ssl_context or True
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=Connector(self._ssl_context),
+            cookie_jar=aiohttp.DummyCookieJar(),  # the service sets none that matters
             headers={"User-Agent": "pk-upload", "Accept": "application/json"},
             middlewares=(self._as_asked,),
         )
@@ -164,9 +168,9 @@ class Http:
         """
 
         async def attempt() -> bytes:
-            timeout = aiohttp.ClientTimeout(total=self._timeout, sock_connect=self._connect_timeout)
+            timeout = aiohttp.ClientTimeout(total=self._timeout, connect=self._connect_timeout)
             data = aiohttp.FormData(dict(form)) if form else None
-            return await self._exchange(method, url, data=data, timeout=timeout)
+            return await self._exchange(method, url, LARGEST_ANSWER, data=data, timeout=timeout)
 
         def tell(count: int, error: PkUploadError, wait: float) -> None:
             self._emit(Retry(f"{method} {URL(url).raw_path}", count, error.message, wait))
@@ -177,9 +181,9 @@ class Http:
     async def send(
         self, method: str, url: str, *, body: aiohttp.Payload, headers: Mapping[str, str]
     ) -> bytes:
-        """The body of the answer to one attempt that streams `body`; no deadline, for the caller watches."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout)
-        return await self._exchange(method, url, data=body, headers=headers, timeout=timeout)
+        """The body of the answer to one attempt that streams `body`; once connected the caller watches it."""
+        timeout = aiohttp.ClientTimeout(total=None, connect=self._connect_timeout)
+        return await self._exchange(method, url, LARGEST_RECEIPT, data=body, headers=headers, timeout=timeout)
 
     async def retrying(
         self,
@@ -210,7 +214,7 @@ class Http:
             min(self._retry.retries, self._retry.first_contact) if unknown else self._retry.retries
         )
 
-    async def _exchange(self, method: str, url: str, **how: Any) -> bytes:
+    async def _exchange(self, method: str, url: str, largest: int, **how: Any) -> bytes:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
         with self._translated(url):
@@ -221,7 +225,7 @@ class Http:
             ) as response:
                 self._answered.add(response.url.host or "")
                 log.debug("%s %s -> %d", method, target.raw_path, response.status)
-                return await self._accept(response)
+                return self._accept(response, await _read_bounded(response, largest))
 
     async def _as_asked(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -237,8 +241,7 @@ class Http:
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             raise aiohttp.ClientConnectionError(_reason(error)) from None
 
-    async def _accept(self, response: aiohttp.ClientResponse) -> bytes:
-        body = await _read_bounded(response)
+    def _accept(self, response: aiohttp.ClientResponse, body: bytes) -> bytes:
         if 200 <= response.status < 300:
             return body
         if 300 <= response.status < 400:
@@ -267,9 +270,15 @@ class Http:
             whom = "the proxy" if isinstance(error, _PROXY_ERRORS) else where
             raise ConnectFailed(f"{whom} cannot be reached: {self.plain(_reason(error))}") from None
         except aiohttp.ConnectionTimeoutError:
-            raise ConnectFailed(f"{where} did not accept a connection in time") from None
+            raise ConnectFailed(
+                f"{where} did not accept a connection within {self._connect_timeout:g} s",
+                hint=f"{ConnectFailed.default_hint} --connect-timeout allows more time.",
+            ) from None
         except TimeoutError:
-            raise ConnectionLost(f"{where} did not answer within {self._timeout:g} s") from None
+            raise ConnectionLost(
+                f"{where} did not answer within {self._timeout:g} s",
+                hint=f"{ConnectionLost.default_hint} --response-timeout allows more time.",
+            ) from None
         except aiohttp.ClientResponseError as error:
             # What follows the colon is the line itself, and could be cut within the key.
             reason = self.plain(error.message.partition(":")[0])
@@ -320,6 +329,12 @@ def clean_secret(text: str, name: str) -> str:
     return secret
 
 
+def _seconds(name: str, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise UsageError(f"{name} is a number of seconds, more than 0")
+    return min(value, LONGEST_TIMEOUT)
+
+
 def _host(location: str) -> str:
     try:
         return URL(location).host or ""
@@ -330,6 +345,8 @@ def _host(location: str) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         # asyncio repeats the address in the error's text; resolvers have numbers of their own, below 0.
+        if isinstance(error.os_error, ssl.SSLError):  # its numbers are TLS's own
+            return f"TLS failed: {(error.os_error.reason or 'no reason').replace('_', ' ').lower()}"
         number = error.os_error.errno or 0
         found = os.strerror(number) if number > 0 else str(error.os_error.strerror or error.os_error)
         return found or type(error.os_error).__name__
@@ -338,11 +355,11 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes:
+async def _read_bounded(response: aiohttp.ClientResponse, largest: int) -> bytes:
     parts, size = [], 0
     async for part in response.content.iter_any():
         parts.append(part)
         size += len(part)
-        if size > LARGEST_ANSWER:
-            raise UnexpectedAnswer(f"{response.url.host} answers more than {LARGEST_ANSWER} bytes")
+        if size > largest:
+            raise UnexpectedAnswer(f"{response.url.host} answers more than {largest} bytes")
     return b"".join(parts)

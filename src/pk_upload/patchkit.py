@@ -1,24 +1,36 @@
 """The PatchKit API, version 1: typed coroutines, one an endpoint, and no workflow.
 
-Unknown fields of an answer are ignored and missing ones take the values below, because the service adds
-fields as it grows; a field of a wrong type raises `UnexpectedAnswer` and is named.
+What they return is described in `resources`; an answer that is none of these raises `UnexpectedAnswer`.
 """
 
 from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from pk_upload.answers import decode
+from pk_upload.certificates import trust_also
 from pk_upload.errors import UnexpectedAnswer, UsageError
 from pk_upload.events import OnEvent
-from pk_upload.http import Http, RetryPolicy, base_url, clean_secret
+from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy, base_url, clean_secret
+from pk_upload.resources import (
+    Account,
+    App,
+    ChangelogEntry,
+    Int,
+    Job,
+    ParentGroup,
+    Platform,
+    ProcessingMessage,
+    Version,
+)
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -42,113 +54,11 @@ __all__ = [
 API_URL = "https://api2.patchkit.net"
 UPLOAD_URL = "https://api.patchkit.net"  # chunks alone go here, says the service's documentation
 
-Platform = Literal[
-    "windows_x86",
-    "windows_x86_64",
-    "mac_x86",
-    "mac_x86_64",
-    "mac_arm64",
-    "linux_x86",
-    "linux_x86_64",
-    "other",
-]
 T = TypeVar("T")
 
 
-class ParentGroup(msgspec.Struct, frozen=True):
-    """The app group that a channel belongs to."""
-
-    secret: str = ""
-    name: str = ""
-
-
-class App(msgspec.Struct, frozen=True):
-    """An application. Its `secret` identifies it and is public; `current_version` is 0 before the first.
-
-    `processing_version` and `publishing_version` are the id of the version at work, else false or null.
-    """
-
-    id: int = 0
-    secret: str = ""
-    platform: str = ""
-    name: str = ""
-    display_name: str | None = None
-    author: str | None = None
-    is_channel: bool = False
-    allow_channel_direct_publish: bool = False
-    parent_group: ParentGroup | None = None
-    current_version: int | None = 0
-    processing_version: int | bool | None = None
-    publishing_version: int | bool | None = None
-    published_versions_count: int | None = 0
-    draft_versions_count: int | None = 0
-    use_keys: bool | None = False
-    diff_algorithm: str | None = None
-
-
-class ProcessingMessage(msgspec.Struct, frozen=True):
-    """What processing found. A `severity` of "error" bars the version from being published."""
-
-    severity: str = "info"
-    message: str = ""
-
-
-class Version(msgspec.Struct, frozen=True):
-    """A version of an app; `id` counts from 1 in each app. Times are Unix seconds, 0 for never."""
-
-    id: int = 0
-    label: str = ""
-    changelog: str | None = ""
-    publish_date: int | None = 0
-    draft: bool = False
-    pending_publish: bool = False
-    published: bool = False
-    publish_progress: float | None = 0.0
-    publish_time: int | None = 0
-    publish_when_processed: bool | None = False
-    has_processing_error: bool | None = False
-    processing_messages: list[ProcessingMessage] | None = None
-    processing_progress: float | None = 0.0
-    processing_started_at: str | None = None
-    processing_finished_at: str | None = None
-    content_guid: str | None = None
-    diff_guid: str | None = None
-    main_executable: str | None = None
-    main_executable_args: str | None = None
-    ignored_files: str | None = None
-    can_be_imported: bool | None = False
-
-
-class Job(msgspec.Struct, frozen=True):
-    """Work the service does in the background. Once `finished`, a `status` other than 0 is a failure."""
-
-    guid: str = ""
-    time_started: str | None = None
-    time_finished: str | None = None
-    progress: float | None = 0.0
-    pending: bool = False
-    finished: bool = False
-    status: int | None = 0
-    status_message: str | None = ""
-
-
-class ChangelogEntry(msgspec.Struct, frozen=True):
-    """What a published version changed."""
-
-    version_id: int = 0
-    version_label: str = ""
-    changes: str | None = ""
-
-
-class Account(msgspec.Struct, frozen=True):
-    """The account an API key belongs to."""
-
-    id: int | None = None
-    email: str | None = None
-
-
 class _UploadMade(msgspec.Struct):
-    id: int | str  # some answers quote it
+    id: Int | str  # some answers quote it
 
 
 class _JobMade(msgspec.Struct):
@@ -156,7 +66,7 @@ class _JobMade(msgspec.Struct):
 
 
 class _LatestId(msgspec.Struct):
-    id: int
+    id: Int
 
 
 class PatchKit:
@@ -164,9 +74,11 @@ class PatchKit:
 
     `api_url` takes every call but chunks, which go to `upload_url`; when only `api_url` is given, both go
     there. `api_key` may be left out for what is public. `timeout` is the deadline of one call in seconds,
-    `ssl_context` says which certificates are trusted, by default those of the system.
+    `connect_timeout` bounds the way to the service, chunks included; what follows of a chunk is bounded by
+    the transfer's `stall_timeout`. `ssl_context` says which certificates are trusted, by default those of
+    the system.
     Every coroutine raises `ApiError`s by status, `NetworkError`s, `Redirected` and `UnexpectedAnswer`.
-    Raises `UsageError` for an address or a key that cannot be one.
+    Raises `UsageError` for an address, a key or a timeout that cannot be one.
     """
 
     def __init__(
@@ -176,7 +88,8 @@ class PatchKit:
         api_url: str | None = None,
         upload_url: str | None = None,
         retry: RetryPolicy | None = None,
-        timeout: float = 60.0,
+        timeout: float = RESPONSE_TIMEOUT,
+        connect_timeout: float = CONNECT_TIMEOUT,
         ssl_context: SSLContext | None = None,
     ) -> None:
         key = None if api_key is None else clean_secret(api_key, "API key")
@@ -187,14 +100,22 @@ class PatchKit:
             secrets=(key or "",),
             retry=retry,
             timeout=timeout,
+            connect_timeout=connect_timeout,
             ssl_context=ssl_context,
         )
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        timeout: float = RESPONSE_TIMEOUT,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> Self:
         """A client from `PATCHKIT_API_KEY`, `PATCHKIT_API_URL` and `PATCHKIT_UPLOAD_URL`.
 
-        Raises `UsageError` when the key is missing.
+        `PK_UPLOAD_CA_BUNDLE` names a PEM file, or a directory of them, with certificates to trust beside the
+        system's. Raises `UsageError` when the key is missing, and for certificates that cannot be read.
         """
         env = os.environ if environ is None else environ
         if not env.get("PATCHKIT_API_KEY"):
@@ -205,6 +126,9 @@ class PatchKit:
             env["PATCHKIT_API_KEY"],
             api_url=env.get("PATCHKIT_API_URL"),
             upload_url=env.get("PATCHKIT_UPLOAD_URL"),
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            ssl_context=trust_also(bundle) if (bundle := env.get("PK_UPLOAD_CA_BUNDLE")) else None,
         )
 
     async def __aenter__(self) -> Self:
@@ -245,7 +169,8 @@ class PatchKit:
 
     async def create_app(self, name: str, platform: str) -> App:
         """The app just made. A lost answer is not repeated: it could make a second app."""
-        return await self._call(App, "POST", "apps", {"name": name, "platform": platform})
+        made = await self._call(App, "POST", "apps", {"name": name, "platform": platform})
+        return _with(made, "secret", _is_identifier(made.secret))
 
     async def changelog(self, secret: str) -> list[ChangelogEntry]:
         return await self._call(list[ChangelogEntry], "GET", f"apps/{_segment(secret)}/changelog")
@@ -265,6 +190,7 @@ class PatchKit:
 
     async def version(self, secret: str, version_id: int) -> Version:
         version = await self._call(Version, "GET", _version_path(secret, version_id))
+        _with(version, "id", version.id == version_id)
         messages = [
             ProcessingMessage(each.severity, self._http.plain(each.message))
             for each in version.processing_messages or ()
@@ -277,7 +203,8 @@ class PatchKit:
         A lost answer is not repeated: read `versions` to learn whether the draft was made.
         """
         form = {"label": label} if changelog is None else {"label": label, "changelog": changelog}
-        return await self._call(Version, "POST", f"apps/{_segment(secret)}/versions", form)
+        made = await self._call(Version, "POST", f"apps/{_segment(secret)}/versions", form)
+        return _with(made, "id", made.id > 0)
 
     async def update_version(
         self,
@@ -299,7 +226,8 @@ class PatchKit:
             "publish_time": None if publish_time is None else str(publish_time),
         }
         form = {name: value for name, value in given.items() if value is not None}
-        return await self._call(Version, "PATCH", _version_path(secret, version_id), form)
+        changed = await self._call(Version, "PATCH", _version_path(secret, version_id), form)
+        return msgspec.structs.replace(changed, id=version_id)
 
     async def publish_version(self, secret: str, version_id: int) -> None:
         """Returns when the request was accepted; poll `version` until `published`.
@@ -316,10 +244,9 @@ class PatchKit:
         made = await self._call(
             _UploadMade, "POST", "uploads", {"total_size_bytes": str(total_size)}, repeatable=True
         )
-        try:
-            return int(made.id)
-        except ValueError:
-            raise UnexpectedAnswer("the answer's field `id` is not a number") from None
+        # Quoted it may be anything, and is to be no more than a number that a journal can hold.
+        _with(made, "id", re.fullmatch(r"[0-9]{1,18}", str(made.id)) is not None)
+        return int(made.id)
 
     async def send_chunk(self, upload_id: int, content_range: str, body: Payload) -> None:
         """One attempt at a chunk, to the upload host; `content_range` is "bytes A-B/TOTAL", both inclusive.
@@ -331,7 +258,7 @@ class PatchKit:
             "POST", f"{self.upload_url}/1/{path}", body=body, headers={"Content-Range": content_range}
         )
         if answer.strip():  # what it says is not documented, but a page of a portal in between is no yes
-            decode(answer, object, f"POST /1/{path}")
+            decode(answer, msgspec.Raw, f"POST /1/{path}")
 
     async def set_content_file(self, secret: str, version_id: int, upload_id: int) -> str:
         """The GUID of the job that processes the upload as this version's content."""
@@ -341,7 +268,7 @@ class PatchKit:
             f"{_version_path(secret, version_id)}/content_file",
             {"upload_id": str(upload_id)},
         )
-        return made.job_guid
+        return _with(made, "job_guid", _is_identifier(made.job_guid)).job_guid
 
     async def job(self, guid: str) -> Job:
         job = await self._call(Job, "GET", f"background_jobs/{_segment(guid)}")
@@ -372,6 +299,18 @@ def _segment(text: str) -> str:
         return quote(text, safe="")
     except UnicodeEncodeError:
         raise UsageError(f"not an identifier: {text!r}") from None
+
+
+def _with(answer: T, field: str, usable: bool) -> T:
+    """`answer`, if what it says in `field` is `usable`; raises `UnexpectedAnswer` otherwise."""
+    if not usable:
+        raise UnexpectedAnswer(f"the answer's field `{field}` cannot be right")
+    return answer
+
+
+def _is_identifier(text: str) -> bool:
+    """Whether a service's word can be a segment of a path, a line of a journal and a text on a terminal."""
+    return re.fullmatch(r"[!-~]{1,200}", text) is not None and text not in {".", ".."}
 
 
 def _flag(value: bool) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import CONCURRENCY, DAY, RATE, SECONDS, SIZE
+from pk_upload.cli.values import CONCURRENCY, DAY, RATE, SECONDS, SIZE, SOURCE
 
 __all__ = [
     "Command",
@@ -22,6 +22,7 @@ __all__ = [
     "app_option",
     "call_options",
     "global_options",
+    "state_option",
     "transfer_options",
     "waiting_option",
 ]
@@ -132,6 +133,16 @@ def waiting_option(work: str) -> Callable[[F], F]:
     )
 
 
+def state_option(function: F) -> F:
+    """The option that says where journals live."""
+    return _kept(
+        "--state-dir",
+        section="Transfer options",
+        metavar="DIR",
+        help="Where is kept what can be resumed.  [env: PK_UPLOAD_STATE_DIR]",
+    )(function)
+
+
 def transfer_options(function: F) -> F:
     """The options of commands that upload."""
     where = "Transfer options"
@@ -160,14 +171,17 @@ def transfer_options(function: F) -> F:
             help="Send a chunk again when no byte of it moved for so long.  [default: 60]",
         ),
         *_CALLS,
-        _kept(
-            "--state-dir",
-            section=where,
-            metavar="DIR",
-            help="Where is kept what can be resumed.  [env: PK_UPLOAD_STATE_DIR]",
-        ),
+        state_option,
         _kept(
             "--resume/--no-resume", section=where, help="Go on where an earlier run stopped.  [default: yes]"
+        ),
+        _kept(
+            "--resume-from",
+            section=where,
+            metavar="PATH",
+            type=SOURCE,
+            help="Go on with what was uploaded from PATH: SOURCE is the same file moved, copied or touched. "
+            "What was delivered is read and compared first.",
         ),
         _kept("--checksum/--no-checksum", section=where, help="Send each chunk's MD5.  [default: yes]"),
     )
@@ -201,10 +215,33 @@ _CALLS: Sequence[Callable[[Any], Any]] = (
         help="Attempts after the first, for a call or a chunk.  [default: 8]",
     ),
     _kept(
+        "--connect-timeout",
+        section="Transfer options",
+        metavar="S",
+        type=SECONDS,
+        help="How long a connection may take to stand, with name, proxy and TLS.  [default: 20]",
+    ),
+    _kept(
+        "--response-timeout",
+        section="Transfer options",
+        metavar="S",
+        type=SECONDS,
+        help="How long a call may take until its answer is complete; chunks have --stall-timeout.  "
+        "[default: 60]",
+    ),
+    _kept(
         "--timeout",
         section="Transfer options",
         metavar="S",
         type=SECONDS,
         help="For the whole run: 90, 15m, 2h.  [default: none]",
+    ),
+    _kept(
+        "--ca-bundle",
+        section="Transfer options",
+        metavar="FILE",
+        help="Certificates to trust beside the system's, such as a company proxy's: a PEM file, or a "
+        "directory of them. SSL_CERT_FILE and SSL_CERT_DIR replace the system's.  "
+        "[env: PK_UPLOAD_CA_BUNDLE]",
     ),
 )

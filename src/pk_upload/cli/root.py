@@ -48,6 +48,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         "app": "pk_upload.cli.app:app",
         "version": "pk_upload.cli.version:version",
         "job": "pk_upload.cli.job:job",
+        "state": "pk_upload.cli.state:state",
         "sandbox": "pk_upload.cli.sandbox:sandbox",
     },
     epilog=EPILOG,

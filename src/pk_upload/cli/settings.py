@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pk_upload.errors import UsageError
+from pk_upload.redaction import passwords
 
 if TYPE_CHECKING:
     from pk_upload.transfer import TransferConfig
 
 __all__ = ["SANDBOX_KEY", "Settings"]
 
+SECRETS = ("PATCHKIT_API_KEY", "KICKFOLIO_AUTH_TOKEN", "PATCHWORK_TOKEN")
 SANDBOX_KEY = "sandbox"  # what the sandbox takes unless told otherwise: printed in every help, so no secret
 
 
@@ -50,6 +52,14 @@ class Settings:
         return cast("float | None", self.given.get("timeout"))
 
     @property
+    def connect_timeout(self) -> float | None:
+        return cast("float | None", self.given.get("connect_timeout"))
+
+    @property
+    def response_timeout(self) -> float | None:
+        return cast("float | None", self.given.get("response_timeout"))
+
+    @property
     def retries(self) -> int | None:
         return cast("int | None", self.given.get("retries"))
 
@@ -74,6 +84,11 @@ class Settings:
         directory = self._text("state_dir", "PK_UPLOAD_STATE_DIR")
         return None if directory is None else Path(directory)
 
+    @property
+    def ca_bundle(self) -> Path | None:
+        bundle = self._text("ca_bundle", "PK_UPLOAD_CA_BUNDLE")
+        return None if bundle is None else Path(bundle)
+
     def require_key(self) -> None:
         """Raises `UsageError` when there is no API key."""
         if self.api_key is None:
@@ -94,7 +109,7 @@ class Settings:
         """How to transfer; raises `UsageError` for values that make no sense."""
         from pk_upload.transfer import TransferConfig
 
-        names = ("chunk_size", "concurrency", "limit_rate", "stall_timeout", "checksum")
+        names = ("chunk_size", "concurrency", "limit_rate", "stall_timeout", "checksum", "resume_from")
         try:
             return TransferConfig(
                 **{name: self.given[name] for name in names if name in self.given},
@@ -107,7 +122,7 @@ class Settings:
 
     def secrets(self) -> set[str]:
         """Every text that must not be shown, found even where the arguments could not be parsed."""
-        found = {self.given.get("api_key"), self.environ.get("PATCHKIT_API_KEY")}
+        found = {self.given.get("api_key"), *map(self.environ.get, SECRETS), *passwords(self.environ)}
         for word, following in pairwise((*self._words, "")):
             if word == "--api-key":
                 found.add(following)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
+from pk_upload.errors import UsageError
 from pk_upload.events import Message, OnEvent, Stage, StageName, Warned
 from pk_upload.patchkit import PatchKit
 from pk_upload.transfer import Journal, Source, Tally, TransferConfig, Upload
@@ -13,7 +15,10 @@ __all__ = ["Run", "Wishes"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the caller wants of a release; timeouts are seconds."""
+    """What the caller wants of a release; timeouts are seconds.
+
+    Raises `UsageError` for one that bounds nothing.
+    """
 
     app: str
     label: str
@@ -23,6 +28,11 @@ class Wishes:
     overwrite_draft: bool
     processing_timeout: float
     publishing_timeout: float
+
+    def __post_init__(self) -> None:
+        for name in ("processing_timeout", "publishing_timeout"):
+            if not 0 < getattr(self, name) < math.inf:  # nor NaN, which would bound nothing
+                raise UsageError(f"{name} is a number of seconds, more than 0")
 
 
 @dataclass(slots=True)
