@@ -131,12 +131,16 @@ async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]
 
 async def _answer(server: Server, request: web.BaseRequest) -> web.StreamResponse:
     path = clean_path(request.raw_path)
+    what = _described(request, path)
+    if "Content-Range" in request.headers:
+        _log.debug("%s arrives", what)  # its body may take long, and the answer may never come to be
     try:
         with server.arrivals.arriving() as arrival:
             response = await _dispatch(server, request, path, arrival)
     except Problem as problem:
         response = refusal(problem)
     except Disconnected:
+        _log.debug("%s is cut off", what)
         injection.cut(request)
         return web.Response(status=499)  # it goes nowhere
     except Exception:
@@ -144,20 +148,29 @@ async def _answer(server: Server, request: web.BaseRequest) -> web.StreamRespons
         response = refusal(Problem(500, "This server made a mistake; try again.", "internal_error"))
     if response.status >= 400 and "Expect" in request.headers:
         response.force_close()  # whether the body still comes is the sender's choice
-    # The path without its query: that may hold the key.
-    _log.debug("%s %s %d", request.method, path, response.status)
+    _log.debug("%s %d", what, response.status)  # before the answer is on its way
     return response
+
+
+def _described(request: web.BaseRequest, path: str) -> str:
+    """The request for the log: the path without its query, which may hold the key, and the bytes it is of."""
+    span = request.headers.get("Content-Range")
+    return f"{request.method} {path}" if span is None else f"{request.method} {path} {span}"
 
 
 async def _dispatch(
     server: Server, request: web.BaseRequest, path: str, arrival: Arrival
 ) -> web.StreamResponse:
+    auth.refuse_web_page(request)
     route, params = resolve(request.method, path)
     call = Call(request, server, arrival, params, server.faults.draw(route.endpoint, request.method))
 
     async def handler(call: Call) -> web.StreamResponse:
         await _check_key(route, call)
-        return await route.handler(call)
+        response = await route.handler(call)
+        if call.has_fault("lost-answer"):
+            _log.debug("%s is carried out", _described(request, path))
+        return response
 
     return await injection.answer_with_faults(call, route.endpoint, handler)
 

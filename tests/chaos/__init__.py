@@ -1,0 +1,1 @@
+"""Whole releases by real processes, under faults and interruptions drawn from a seed."""
