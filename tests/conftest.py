@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from seed_server import SeedServer
 # A property is not wrong because the machine is busy.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 pytest_plugins = ["server_fixtures"]
 
@@ -37,6 +40,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PK_UPLOAD_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg-data"))
+
+
+@pytest.fixture(autouse=True)
+def no_signal_is_ignored() -> Iterator[None]:
+    """What is ignored is inherited, and tests may well be run in the background."""
+    ignored = [signum for signum in ENDING if signal.getsignal(signum) == signal.SIG_IGN]
+    for signum in ignored:
+        signal.signal(signum, signal.SIG_DFL)
+    yield
+    for signum in ignored:
+        signal.signal(signum, signal.SIG_IGN)
 
 
 @pytest.fixture

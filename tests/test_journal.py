@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from pk_upload.errors import StateLocked
 from pk_upload.events import Event, Warned
+from pk_upload.transfer import forget, kept
 from pk_upload.transfer.journal import open_journal
 from pk_upload.transfer.records import (
     FORMAT,
@@ -36,7 +38,7 @@ from pk_upload.transfer.records import (
     retold,
 )
 from pk_upload.transfer.source import Fingerprint
-from pk_upload.transfer.state_dir import default_state_dir, read
+from pk_upload.transfer.state_dir import default_state_dir, journal_path, read
 
 pytestmark = pytest.mark.anyio
 
@@ -106,6 +108,9 @@ def test_a_journal_told_anew_adds_up_to_the_same(more: list[Record], lost: set[i
     other = Begun(FORMAT, "/elsewhere.zip", PRINT, BEGUN.api_url, BEGUN.app, BEGUN.label)
     anew, _ = replay(io.BytesIO(lines(*retold(state, other, digests))), digests=True)
     assert anew.begun == other
+    if state.job_asked and len(digests) < 10:
+        assert (anew.upload_id, anew.job_asked, anew.version_id) == (None, False, state.version_id)
+        return
     assert set(anew.chunks) == state.chunks - lost
     assert anew.digests == digests
     for name in (
@@ -146,6 +151,10 @@ def test_garbage_is_damage_and_nothing_else(garbage: bytes) -> None:
         lines(*UPLOADED, ChunkDone(10)),
         lines(*UPLOADED, ChunkDone(-1)),
         lines(BEGUN, UploadMade(1, 0)),
+        lines(BEGUN, UploadMade(0, 10)),
+        lines(BEGUN, VersionMade(-1)),
+        lines(Begun(FORMAT, "/b", Fingerprint(0, 1, 2, "d"), "https://a")),
+        lines(BEGUN, Begun(FORMAT, "/another.zip", PRINT, BEGUN.api_url, "app", "1.0")),
     ],
 )
 def test_values_that_no_run_writes_are_damage(journal: bytes) -> None:
@@ -417,3 +426,51 @@ async def test_a_journal_cut_anywhere_is_gone_on_with(
     assert not events
     found, _ = await keep(state_dir)
     assert found == {5}
+
+
+async def test_a_journal_under_another_runs_name_is_not_trusted(tmp_path: Path) -> None:
+    other = Begun(FORMAT, "/other.zip", PRINT, BEGUN.api_url, "app", "1.0")
+    await keep(tmp_path, *UPLOADED[1:], about=other)
+    journal_path(tmp_path, other).rename(journal_path(tmp_path, BEGUN))
+    found, events = await keep(tmp_path)
+    assert found == set()
+    assert "another run" in str(events[0])
+
+
+async def test_an_answer_in_hand_is_written_down_by_who_is_cancelled(tmp_path: Path) -> None:
+    async with open_journal(BEGUN, print, state_dir=tmp_path) as journal:
+        for record in UPLOADED[1:]:
+            await journal.record(record)
+        async with anyio.create_task_group() as group:
+            for index in range(4):
+                group.start_soon(journal.record, ChunkDone(index))
+            group.cancel_scope.cancel()
+    found, _ = await keep(tmp_path)
+    assert found == {0, 1, 2, 3}
+
+
+async def test_a_state_directory_that_is_taken_away_fails_no_run(tmp_path: Path) -> None:
+    events: list[Event] = []
+    async with open_journal(BEGUN, events.append, state_dir=tmp_path / "state"):
+        shutil.rmtree(tmp_path / "state")
+        (tmp_path / "state").write_text("in the way")
+    assert not events
+
+
+async def test_a_pipe_in_the_place_of_a_journal_blocks_nothing(tmp_path: Path) -> None:
+    os.mkfifo(journal_path(tmp_path, BEGUN))
+    with anyio.fail_after(20):
+        found, events = await keep(tmp_path)
+    assert found == set()
+    assert "no regular file" in str(events[0])
+    os.mkfifo(journal_path(tmp_path, BEGUN).with_name(f"{'e' * 24}.journal"))
+    assert sorted(each.damage or "" for each in kept(tmp_path)) == ["", "it is no regular file"]
+
+
+async def test_one_link_does_not_hide_the_others(tmp_path: Path) -> None:
+    await keep(tmp_path, *UPLOADED[1:])
+    (tmp_path / f"{'e' * 24}.journal").symlink_to(tmp_path / "nowhere")
+    assert sorted(each.step for each in kept(tmp_path) if not each.damage) == ["upload"]
+    [damaged] = [each for each in kept(tmp_path) if each.damage]
+    forget(tmp_path, damaged.id)
+    assert len(kept(tmp_path)) == 1

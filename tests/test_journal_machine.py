@@ -112,6 +112,7 @@ class JournalMachine(RuleBasedStateMachine):
         if build != self.model.build:
             assert any("changed" in str(event) for event in self.events) == (self.model.upload is not None)
             self.model.build = build
+            self.model.publish_asked = False
             self.model.lose_upload()
         else:
             assert not self.events

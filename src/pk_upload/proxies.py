@@ -19,6 +19,9 @@ class Proxy(NamedTuple):
     url: URL | None
     headers: Mapping[str, str] | None
 
+    def __repr__(self) -> str:
+        return f"Proxy(url={self.url})"  # the headers have the password
+
 
 class Proxies:
     """Looked up once for each host: aiohttp itself would look again, in a thread, for every request."""
@@ -39,10 +42,18 @@ def _look_up(origin: URL) -> Proxy:
     named = getproxies().get(origin.scheme)
     if not named or proxy_bypass(origin.host or ""):
         return Proxy(None, None)
-    url = URL(named if "://" in named else f"http://{named}")
+    url = _parsed(named if "://" in named else f"http://{named}")
     if url.scheme not in {"http", "https"}:
         raise ValueError("no proxy that HTTP can go through")
     if url.user is None:
         return Proxy(url, None)
     credentials = aiohttp.encode_basic_auth(url.user, url.password or "")
     return Proxy(url.with_user(None), {"Proxy-Authorization": credentials})
+
+
+def _parsed(address: str) -> URL:
+    """The address; an empty one for what is none, because the error would show the password in it."""
+    try:
+        return URL(address)
+    except (ValueError, IndexError):  # an index error is what yarl makes of "http://[]@"
+        return URL()

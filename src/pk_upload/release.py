@@ -88,14 +88,17 @@ async def release(
     )
     config, emit = config or TransferConfig(), emitter(on_event)
     patchkit = patchkit.listening(emit, retries=config.retries)
-    async with Source(Path(source)) as opened:
-        await opened.inspect(preflight)
-        async with journal_of(opened, patchkit, config=config, emit=emit, app=app, label=label) as journal:
-            run = Run(patchkit, opened, journal, wishes, config, emit, Tally(emit, opened.size))
-            with anyio.move_on_after(None if timeout is None else timeout - (time.monotonic() - began)):
+    run: Run | None = None
+    with anyio.move_on_after(timeout):
+        async with Source(Path(source)) as opened:
+            await opened.inspect(preflight)
+            async with journal_of(
+                opened, patchkit, config=config, emit=emit, app=app, label=label
+            ) as journal:
+                run = Run(patchkit, opened, journal, wishes, config, emit, Tally(emit, opened.size))
                 version = await _steps(run)
                 return await _done(run, version, began)
-            raise _out_of_time(run, timeout)
+    raise _out_of_time(run, timeout)
 
 
 async def _steps(run: Run) -> Version:
@@ -135,7 +138,9 @@ async def _done(run: Run, version: Version, began: float) -> Release:
     return done
 
 
-def _out_of_time(run: Run, timeout: float | None) -> PkUploadError:
+def _out_of_time(run: Run | None, timeout: float | None) -> PkUploadError:
+    if run is None:
+        return DeadlineExceeded(f"the time of {timeout:g} s was over before the source was looked through")
     if run.stage in {"processing", "checks", "publishing"}:
         return GaveUpWaiting(f"{run.stage} has not ended within the {timeout:g} s of --timeout")
     if run.stage == "upload":

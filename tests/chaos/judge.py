@@ -23,8 +23,6 @@ GIVEN_UP = {7, 9, 12}
 def conduct(run: Run) -> Iterator[str]:
     """What is wrong with how a run ended."""
     allowed = {0, *GIVEN_UP} | {-signum if signum == 9 else 128 + signum for signum in run.signals}
-    if run.reached == "done":  # with all said and done Python lets go of its handlers
-        allowed |= {-signum for signum in run.signals}
     if run.hung:
         yield "it hangs"
     elif run.code not in allowed:

@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do, from the first instant of the process to its last.
+"""What SIGINT, SIGTERM and SIGHUP do, from the first instant of the process to its last.
 
 Before there is anything to clean up, and at the second signal, the process ends at once. In between the
 first signal cancels the run, which has a few seconds to put things in order.
@@ -6,7 +6,9 @@ first signal cancels the run, which has a few seconds to put things in order.
 
 from __future__ import annotations
 
+import atexit
 import os
+import select
 import signal
 import sys
 import threading
@@ -18,6 +20,11 @@ from types import FrameType
 __all__ = ["Interruption"]
 
 GRACE = 4.0  # seconds; who sends SIGTERM often sends SIGKILL a little later
+LAST_WORDS = 0.25  # seconds that a reader has to make room for them
+ECHO = 0.1  # seconds; `timeout` and shells send one signal to the process and to its group
+EXIT_CODES: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
+if sys.platform != "win32":
+    EXIT_CODES[signal.SIGHUP] = 143  # the terminal was closed, or the ssh session lost
 RESUMED_BY_REPETITION = frozenset({"push", "upload"})
 NOT_RESUMED = frozenset({"--no-resume", "--sandbox"})
 
@@ -36,6 +43,7 @@ class Interruption:
         self.signum: int | None = None
         self.farewell = b""
         """What stderr still has to get when the process ends at once, such as the cursor of a terminal."""
+        self._at = 0.0
         self._cancel: Callable[[], None] | None = None
         self._alarm = threading.Event()
         self._stdout = threading.Lock()
@@ -43,15 +51,21 @@ class Interruption:
         self._ending = False
 
     def install(self) -> None:
-        """Takes over the signals. Does nothing outside the main thread, where Python allows no handlers."""
+        """Takes over the signals. Does nothing outside the main thread, where Python allows no handlers.
+
+        One that the process was started to ignore stays ignored: `nohup` does so, and a script's shell with
+        what it runs in the background.
+        """
         with suppress(ValueError):
-            for signum in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(signum, self._handle)
+            for signum in EXIT_CODES:
+                if signal.getsignal(signum) != signal.SIG_IGN:
+                    signal.signal(signum, self._handle)
+        atexit.register(_let_go)  # called when no thread is left to be waited for
 
     @property
     def exit_code(self) -> int:
-        """As shells have it: 130 for SIGINT, 143 for SIGTERM."""
-        return 128 + (self.signum or signal.SIGINT)
+        """130 for SIGINT, 143 for what else ends a run."""
+        return EXIT_CODES[self.signum or signal.SIGINT]
 
     def say(self) -> str:
         """The line for stderr."""
@@ -82,7 +96,11 @@ class Interruption:
             self._cancel = _nothing  # the run is over and only its result is left to be written
 
     def _handle(self, signum: int, _frame: FrameType | None) -> None:
-        first, self.signum = self.signum is None, self.signum or signum
+        now, first = time.monotonic(), self.signum is None
+        if first:
+            self.signum, self._at = signum, now
+        elif signum == self.signum and now - self._at < ECHO:
+            return
         if first and self._cancel is not None:
             self._alarm.set()
             self._cancel()
@@ -95,7 +113,7 @@ class Interruption:
         self._end_at_once()
 
     def _end_at_once(self) -> None:
-        if not self._ending:  # a further signal while this blocks on a full pipe goes straight to the end
+        if not self._ending:  # a further signal while this waits for a reader goes straight to the end
             self._ending = True
             stderr = self.farewell if self._said else self.farewell + self.say().encode() + b"\n"
             if sys.stderr is not None:
@@ -106,10 +124,23 @@ class Interruption:
         os._exit(self.exit_code)
 
 
+def _let_go() -> None:
+    """From here on no signal may make another exit code of a result that is written.
+
+    Python gives the default handlers back while it ends, but not for signals that are ignored.
+    """
+    with suppress(ValueError):
+        for signum in EXIT_CODES:
+            signal.signal(signum, signal.SIG_IGN)
+
+
 def _nothing() -> None:
     pass
 
 
 def _write(descriptor: int, text: bytes) -> None:
+    """Writes a line, unless nobody has read for long what was written before: that must not keep us."""
     with suppress(OSError):
-        os.write(descriptor, text)
+        # On Windows `select` knows sockets alone.
+        if os.name == "nt" or select.select([], [descriptor], [], LAST_WORDS)[1]:
+            os.write(descriptor, text)

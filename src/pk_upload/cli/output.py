@@ -14,7 +14,7 @@ from pk_upload.cli.errand import Answer
 from pk_upload.cli.interruption import Interruption
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import PkUploadError
-from pk_upload.redaction import Redactor, plain
+from pk_upload.redaction import Candid, Redactor, plain
 
 __all__ = ["Interrupted", "Output"]
 
@@ -39,7 +39,7 @@ class Output:
         """Prints the one answer of the run."""
         if not self._interruption.claim_stdout():
             return
-        redactor = Redactor(()) if answer.candid else self.redactor
+        redactor = Candid() if answer.candid else self.redactor
         if not self._settings.json:
             self._stdout(_steady(redactor.text(answer.text)))
             return
@@ -68,7 +68,11 @@ class Output:
 
     def stderr(self, text: str) -> None:
         """Writes lines to stderr, if there still is one."""
-        line = f"{self.safe(text)}\n"
+        self.redacted(self.redactor.text(text))
+
+    def redacted(self, text: str) -> None:
+        """Writes to stderr what is redacted already: JSON would be none any more if a quote went missing."""
+        line = f"{_steady(text)}\n"
         if sys.stderr is not None:
             with suppress(OSError, ValueError):
                 sys.stderr.write(line)

@@ -36,7 +36,7 @@ def run(arguments: list[str], interruption: Interruption) -> int:
             return output.failure(error)
     except OSError as error:  # not even the failure can be written
         output.stderr(f"error: {error}")
-        return 1
+        return 1 if interruption.signum is None else interruption.exit_code
     finally:
         with suppress(OSError, ValueError):
             if sys.stderr is not None:

@@ -21,6 +21,16 @@ __all__ = ["Bar"]
 SHOW_CURSOR = b"\x1b[?25h"
 
 
+class _Console(Console):
+    """A console that falls silent when its pipe breaks.
+
+    Rich's own would send stdout, where the result goes, to nowhere and end the process.
+    """
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Bar:
     """The bars. They are redrawn from the event loop: a thread of its own would see half an event.
 
@@ -33,7 +43,7 @@ class Bar:
         self._safe = safe
         self._tracking = Tracking()
         self._task: bars.TaskID | None = None
-        self._console = Console(stderr=True, force_terminal=True, highlight=False, markup=False, emoji=False)
+        self._console = _Console(stderr=True, force_terminal=True, highlight=False, markup=False, emoji=False)
         self._bars = bars.Progress(
             bars.TextColumn(
                 "{task.description}", markup=False, table_column=Column(no_wrap=True, min_width=10)
@@ -84,7 +94,9 @@ class Bar:
         if self._task is None:
             with _harmless():
                 self._bars.start()  # not before there is a bar: most commands never have one
-            self._task = self._bars.add_task(tracking.activity, total=1.0, details="")
+            with _harmless():
+                self._bars.add_task(tracking.activity, total=1.0, details="")
+            self._task = self._bars.task_ids[-1]  # it is there even if it could not be shown
         told = [*tracking.details(now), *([tracking.resumed] if tracking.resumed else [])]
         details = self._safe(plain(", ".join(told)))
         self._bars.update(self._task, completed=tracking.fraction, details=details)
@@ -96,6 +108,6 @@ def _has_bar(event: Event) -> bool:
 
 @contextmanager
 def _harmless() -> Iterator[None]:
-    """A terminal that is gone costs no upload; rich would end the process when a pipe breaks."""
-    with suppress(OSError, ValueError, SystemExit):
+    """A terminal that is gone costs no upload."""
+    with suppress(OSError, ValueError):
         yield

@@ -95,6 +95,10 @@ def push(
         from pk_upload.cli.embedded import forbid_addresses
 
         forbid_addresses(settings)
+        if "resume_from" in settings.given:
+            raise UsageError(
+                "--sandbox and --resume-from exclude each other", hint="Leave one of the two out."
+            )
         app = settings.given.get("app")  # the environment's is on the real service
         label = label or _printable(Path(source).stem)
     else:

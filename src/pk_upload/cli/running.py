@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,6 +24,8 @@ from pk_upload.errors import first_cause
 from pk_upload.events import Bytes, Event, OnEvent, Warned, emitter
 
 __all__ = ["perform"]
+
+CLEAR_LINE = b"\r\x1b[K"  # or what is said last would stand at the end of the bar
 
 
 class _Desk:
@@ -38,7 +43,7 @@ class _Desk:
 
     def note(self, text: str) -> None:
         if not self._quiet:
-            self._view.say(text)
+            self._view.say(self._output.safe(text))
 
     def kept(self) -> str | None:
         """What of an upload the next run need not send, in words."""
@@ -62,8 +67,9 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
         with anyio.CancelScope() as scope:
             with (
                 interruption.cancelling(lambda: _cancel(scope, loop)),
+                _woken_by_signals(loop),
                 _shown(settings, interruption, output) as view,
-                _logged(view, verbose=settings.verbose),
+                _logged(view, output, verbose=settings.verbose),
             ):
                 desk = _Desk(view, output, quiet=silent)
                 return await _carried_out(errand, view, desk)
@@ -82,6 +88,29 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
 def _cancel(scope: anyio.CancelScope, loop: asyncio.AbstractEventLoop) -> None:
     """From a signal's handler, which may run at any instant: the loop does it, woken up if it sleeps."""
     loop.call_soon_threadsafe(scope.cancel)
+
+
+@contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Inside, a signal ends the sleep of the loop, also one that comes while it is just going to sleep.
+
+    The handlers of Python's run when the main thread does, which may be never: the system tells a thread
+    that sleeps, and not one that is about to. Windows' own loop sees to it by itself.
+    """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    awake, alarm = socket.socketpair()
+    with awake, alarm:
+        awake.setblocking(False)
+        alarm.setblocking(False)
+        loop.add_reader(awake, awake.recv, 64)
+        before = signal.set_wakeup_fd(alarm.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(awake)
 
 
 async def _carried_out(errand: Errand, view: View, desk: _Desk) -> Answer | None:
@@ -114,13 +143,13 @@ def _shown(settings: Settings, interruption: Interruption, output: Output) -> It
         kind = "bar" if terminal else "log"
     view: View
     if kind == "json":
-        view = JsonLines(output.stderr, output.redactor, quiet=settings.quiet)
+        view = JsonLines(output.redacted, output.redactor, quiet=settings.quiet)
     elif kind == "none" or settings.quiet:
         view = Alarms(output.stderr, wanted=kind != "none")
     elif kind == "bar" and not dumb and sys.stderr is not None:
         from pk_upload.cli.progress import SHOW_CURSOR, Bar
 
-        interruption.farewell = SHOW_CURSOR if terminal else b""
+        interruption.farewell = CLEAR_LINE + SHOW_CURSOR if terminal else b""
         view = Bar(output.safe)
     else:
         view = Lines(output.stderr)
@@ -134,13 +163,14 @@ def _shown(settings: Settings, interruption: Interruption, output: Output) -> It
 class _Log(logging.Handler):
     """The log as lines on stderr."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, output: Output) -> None:
         super().__init__(logging.DEBUG)
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         self._view = view
+        self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._view.say(self.format(record))
+        self._view.say(self._output.safe(self.format(record)))
 
 
 class _Troubles(logging.Handler):
@@ -156,9 +186,9 @@ class _Troubles(logging.Handler):
 
 
 @contextmanager
-def _logged(view: View, *, verbose: bool) -> Iterator[None]:
+def _logged(view: View, output: Output, *, verbose: bool) -> Iterator[None]:
     """The log on stderr if it is wanted; otherwise only a sandbox's troubles, and nothing of asyncio's."""
-    log: logging.Handler = _Log(view) if verbose else logging.NullHandler()
+    log: logging.Handler = _Log(view, output) if verbose else logging.NullHandler()
     handlers = {"pk_upload": log, "asyncio": log, "aiohttp": log}
     if not verbose:
         handlers["pk_upload.sandbox"] = _Troubles(view)

@@ -97,11 +97,15 @@ def forget(settings: Settings, ids: tuple[str, ...], all_: bool) -> Errand:
         from pk_upload.transfer import forget as remove
 
         found = await _kept(settings)
-        chosen = [each for each in found if each.held_by is None] if all_ else [_named(i, found) for i in ids]
-        for each in chosen:
-            await anyio.to_thread.run_sync(remove, _directory(settings), each.id)
-        names = [each.id for each in chosen]
-        return Answer({"forgotten": names}, f"forgotten: {', '.join(names) or 'nothing'}")
+        at_work = [each.id for each in found if each.held_by is not None] if all_ else []
+        chosen = [each.id for each in (found if all_ else [_named(id_, found) for id_ in ids])]
+        gone = [id_ for id_ in chosen if id_ not in at_work]
+        for id_ in gone:
+            await anyio.to_thread.run_sync(remove, _directory(settings), id_)
+        text = f"forgotten: {', '.join(gone) or 'nothing'}"
+        if at_work:
+            text += f"\nkept, for a run is at work on it: {', '.join(at_work)}"
+        return Answer({"forgotten": gone}, text)
 
     return Errand(work)
 
@@ -136,5 +140,7 @@ def _row(each: Kept) -> list[str]:
 
     if each.damage is not None:
         return [each.id[:8], "damaged", each.damage, "", ""]
-    step = each.step if each.held_by is None else f"{each.step} (process {each.held_by})"
+    step = each.step
+    if each.held_by is not None:
+        step += f" (process {each.held_by})" if each.held_by else " (another process)"
     return [each.id[:8], step, amounts(each.bytes_confirmed, each.bytes_total), each.label, each.source]

@@ -33,6 +33,11 @@ class Wishes:
         for name in ("processing_timeout", "publishing_timeout"):
             if not 0 < getattr(self, name) < math.inf:  # nor NaN, which would bound nothing
                 raise UsageError(f"{name} is a number of seconds, more than 0")
+        for name in ("app", "label"):
+            try:
+                getattr(self, name).encode()
+            except UnicodeEncodeError:
+                raise UsageError(f"the {name} has characters that no text has") from None
 
 
 @dataclass(slots=True)

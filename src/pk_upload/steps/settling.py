@@ -33,12 +33,16 @@ async def settled(
     and at once what `find` raises: to ask again without having read would be blind.
     """
     once = patchkit.listening(emit, retries=0)
+    lost = False
 
     async def attempt() -> T:
+        nonlocal lost
         try:
             return await ask(once)
         except PkUploadError as error:
-            if not is_lost(error):
+            # A refusal after a lost answer may be for what was done then and did not show at once.
+            lost = lost or is_lost(error)
+            if not lost:
                 raise
             found = await _read(find)
             if found is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pk_upload.errors import UsageError
@@ -43,9 +42,6 @@ class TransferConfig:
         whole = all(isinstance(size, int | None) for size in (self.chunk_size, self.limit_rate, self.retries))
         self._require(whole, "sizes, rates and retries are whole numbers")
         self._require(isinstance(self.concurrency, int) or self.concurrency == "auto", _CONCURRENCY)
-        for name in ("state_dir", "resume_from"):
-            if (path := getattr(self, name)) is not None:
-                object.__setattr__(self, name, Path(path))
         self._require(self.resume or self.resume_from is None, "resume_from makes no sense without resume")
         self._require(self.chunk_size >= SMALLEST_CHUNK, f"a chunk is at least {SMALLEST_CHUNK} bytes")
         self._require(

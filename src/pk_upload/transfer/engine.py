@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio
 
-from pk_upload.errors import ChunkRefused, DeadlineExceeded, Forbidden, NotFound, UploadFailed
+from pk_upload.errors import ChunkRefused, DeadlineExceeded, Forbidden, NotFound, StateError, UploadFailed
 from pk_upload.events import OnEvent, Stage, Warned, emitter
 from pk_upload.patchkit import PatchKit
 from pk_upload.transfer.config import TransferConfig
@@ -85,17 +85,30 @@ async def journal_of(
 
     Raises `StateLocked` while another run holds it, `StateError` if there is nothing to take over.
     """
-    about = Begun(FORMAT, _named(source.path), source.fingerprint, patchkit.api_url, app, label)
-    directory = Path(config.state_dir or default_state_dir())
-    if config.resume_from is not None:
-        await take_over(directory, _named(Path(config.resume_from)), about, source, emit)
-    async with open_journal(about, emit, state_dir=directory, resume=config.resume) as journal:
+    path = await anyio.to_thread.run_sync(_named, source.path)
+    about = Begun(FORMAT, path, source.fingerprint, patchkit.api_url, app, label)
+    directory = _state_dir(config, emit) if config.resume else None
+    if directory is not None and config.resume_from is not None:
+        former = await anyio.to_thread.run_sync(_named, config.resume_from)
+        await take_over(directory, former, about, source, emit)
+    async with open_journal(about, emit, state_dir=directory) as journal:
         yield journal
 
 
-def _named(path: Path) -> str:
+def _state_dir(config: TransferConfig, emit: OnEvent) -> Path | None:
+    """Where the journal lives; `None`, with a warning, for a user who has no place for it."""
+    if config.state_dir is not None:
+        return Path(config.state_dir)
+    try:
+        return default_state_dir()
+    except StateError as error:
+        emit(Warned(f"this run cannot be resumed: {error.message}"))
+        return None
+
+
+def _named(path: str | os.PathLike[str]) -> str:
     """The path from the root on. A name that is no text still has to fit into JSON."""
-    return os.fsencode(path.resolve()).decode("utf-8", "backslashreplace")
+    return os.fsencode(os.path.realpath(path)).decode("utf-8", "backslashreplace")
 
 
 async def deliver(

@@ -45,10 +45,11 @@ class Journal:
     async def record(self, record: Record) -> None:
         """Writes `record` down, then counts it."""
         # One after the other and to the end, or a line could land after one that takes it back.
-        async with self._turn:
-            with anyio.CancelScope(shield=True):
+        # Whoever is cancelled meanwhile has an answer in hand that must not be forgotten.
+        with anyio.CancelScope(shield=True):
+            async with self._turn:
                 await self._write(record)
-            self.state.apply(record)
+                self.state.apply(record)
 
     async def _write(self, record: Record) -> None:
         if self._file is None:
@@ -61,17 +62,29 @@ class Journal:
                 await anyio.to_thread.run_sync(os.fsync, self._file.fileno())
         except OSError as error:
             await self.close()
-            self._emit(Warned(f"this run cannot be resumed: its journal cannot be written: {error}"))
+            self._unwritable(self._path, error)
+
+    def _unwritable(self, path: Path | None, error: OSError) -> None:
+        where = f"{path or 'the journal'} cannot be written: {error.strerror or error}"
+        self._emit(Warned(f"from here on this run cannot be resumed: {where}"))
 
     async def finish(self) -> None:
         """Nothing is left to resume: removes the file."""
         await self.close()
         if self._path is not None:
-            with suppress(OSError):
-                self._path.unlink()
+            try:
+                await anyio.to_thread.run_sync(self._path.unlink)
+            except (FileNotFoundError, NotADirectoryError):
+                return  # whoever took it away has done so for us
+            except OSError as error:
+                self._emit(Warned(f"{self._path} cannot be removed: {error.strerror or error}"))
 
     async def open(self, path: Path) -> None:
-        self._file = await aiofiles.open(path, "ab", buffering=0, opener=open_private)
+        """From here on records are kept in `path`; where that cannot be, a warning says so."""
+        try:
+            self._file = await aiofiles.open(path, "ab", buffering=0, opener=open_private)
+        except OSError as error:
+            self._unwritable(path, error)
 
     async def close(self) -> None:
         file, self._file = self._file, None
@@ -81,21 +94,21 @@ class Journal:
 
 
 @asynccontextmanager
-async def open_journal(
-    begun: Begun, emit: OnEvent, *, state_dir: Path, resume: bool = True
-) -> AsyncIterator[Journal]:
-    """The journal of what `begun` describes, as an earlier run left it, or a new one.
+async def open_journal(begun: Begun, emit: OnEvent, *, state_dir: Path | None) -> AsyncIterator[Journal]:
+    """The journal of what `begun` describes, as an earlier run left it, or a new one; without a file if there
+    is no directory for it.
 
     A source that is no longer the one the journal began with keeps its version and loses its upload, with a
     warning; so does everything when the journal is damaged: it is set aside. Journals that nobody went on
     with for long are cleared out. Raises `StateLocked` when another run holds it.
     """
-    if not resume:
+    if state_dir is None:
         yield _forgetful(begun, emit)
         return
     path = journal_path(state_dir, begun)
     try:
-        lock = await anyio.to_thread.run_sync(_prepared, path)
+        with anyio.CancelScope(shield=True):  # a lock that is had must also be let go of
+            lock = await anyio.to_thread.run_sync(_prepared, path)
     except OSError as error:
         emit(
             Warned(f"this run cannot be resumed: {path.parent} cannot be written: {error.strerror or error}")
@@ -108,7 +121,8 @@ async def open_journal(
         yield journal
     finally:
         await journal.close()
-        release(lock, path)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(release, lock, path)
 
 
 def _prepared(path: Path) -> filelock.BaseFileLock:
@@ -127,15 +141,14 @@ def _forgetful(begun: Begun, emit: OnEvent) -> Journal:
 
 async def _restore(journal: Journal, path: Path, begun: Begun, emit: OnEvent) -> None:
     try:
-        journal.state, damage = await anyio.to_thread.run_sync(_recall, path)
+        journal.state, damage = await anyio.to_thread.run_sync(_recall, path, begun)
     except OSError as error:
         emit(Warned(f"this run cannot be resumed: {path} cannot be used: {error.strerror or error}"))
         journal.state.apply(begun)
         return
     if damage:
         emit(Warned(damage))
-    with suppress(OSError):  # `record` tells of a disk that takes nothing, once there is something to lose
-        await journal.open(path)
+    await journal.open(path)
     if journal.state.begun is None:
         await journal.record(begun)
     elif journal.state.begun.fingerprint != begun.fingerprint:
@@ -144,10 +157,12 @@ async def _restore(journal: Journal, path: Path, begun: Begun, emit: OnEvent) ->
         await journal.record(begun)
 
 
-def _recall(path: Path) -> tuple[State, str]:
+def _recall(path: Path, begun: Begun) -> tuple[State, str]:
     """The state in the file, which is cut to its last whole record; and what is to be said of its damage."""
     try:
         state, whole = read(path)
+        if state.begun is not None and not state.begun.same_run(begun):
+            raise Damaged("it is about another run")
     except FileNotFoundError:
         return State(), ""
     except Damaged as damage:

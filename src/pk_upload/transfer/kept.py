@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pk_upload.errors import StateError
-from pk_upload.transfer.lock import acquire, holder, release
+from pk_upload.transfer.lock import held, holder
 from pk_upload.transfer.plan import Plan
 from pk_upload.transfer.records import FORMAT, Begun, Damaged, State
 from pk_upload.transfer.source import Fingerprint
@@ -20,7 +20,7 @@ class Kept(msgspec.Struct, frozen=True):
     """What is kept of one run. Sizes are bytes, `updated` is Unix seconds.
 
     `step` is where its release stands: version, upload, processing, processed or publishing. `held_by` is
-    the id of the process that is at work on it; `damage` says why it cannot be resumed.
+    the id of the process that is at work on it, 0 if it cannot be told; `damage` is why it cannot be resumed.
     """
 
     id: str
@@ -45,7 +45,10 @@ def kept(directory: Path) -> list[Kept]:
     try:
         found = [each for path in journals(directory) if (each := _told(path)) is not None]
     except OSError as error:
-        raise StateError(f"{directory} cannot be read: {error.strerror or error}") from None
+        raise StateError(
+            f"{directory} cannot be read: {error.strerror or error}",
+            hint="Check --state-dir and its permissions.",
+        ) from None
     return sorted(found, key=lambda each: each.updated, reverse=True)
 
 
@@ -56,11 +59,8 @@ def forget(directory: Path, name: str) -> None:
     """
     path = directory / f"{name}.journal"
     try:
-        lock = acquire(path)
-        try:
+        with held(path):
             path.unlink(missing_ok=True)
-        finally:
-            release(lock, path)
     except OSError as error:
         raise StateError(f"{path} cannot be removed: {error.strerror or error}") from None
 
@@ -70,7 +70,7 @@ _NOTHING = Begun(FORMAT, "", Fingerprint(0, 0, 0, ""), "")
 
 def _told(path: Path) -> Kept | None:
     """What one journal tells; `None` if its run has just ended and removed it."""
-    state, damage = State(), None
+    state, damage, updated = State(), None, 0
     try:
         updated = int(path.lstat().st_mtime)
         state, _ = read(path)
@@ -78,6 +78,8 @@ def _told(path: Path) -> Kept | None:
         return None
     except Damaged as found:
         damage = str(found)
+    except OSError as error:
+        damage = f"it cannot be read: {error.strerror or error}"
     about = state.begun or _NOTHING
     plan = Plan(about.fingerprint.size, state.chunk_size)
     return Kept(

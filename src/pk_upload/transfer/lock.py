@@ -1,16 +1,18 @@
-"""One run at a time: a lock beside each journal, with the process that holds it written into it."""
+"""One run at a time: a lock beside each journal, and the process that holds it in a file of its own."""
 
 from __future__ import annotations
 
+import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
 
 from pk_upload.errors import StateLocked
 
-__all__ = ["acquire", "holder", "release"]
+__all__ = ["acquire", "held", "holder", "release"]
 
 # Who only looks whether a lock is held has to hold it for an instant: that is not to fail a run.
 PATIENCE = 0.25
@@ -25,21 +27,38 @@ def acquire(journal: Path) -> filelock.BaseFileLock:
     try:
         lock.acquire(poll_interval=PATIENCE / 5)
     except filelock.Timeout:
+        if not Path(lock.lock_file).exists():  # filelock takes it for a race that files cannot be made there
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
         pid = _written(journal)
         raise StateLocked(
             f"{'another process' if pid is None else f'process {pid}'} is uploading this source already"
         ) from None
-    with suppress(OSError):
-        Path(lock.lock_file).write_text(str(os.getpid()))
+    # Not into the lock itself: where there is no flock, filelock keeps its own notes there.
+    with suppress(OSError), open(_pid(journal), "w", opener=_private) as file:
+        file.write(str(os.getpid()))
     return lock
 
 
 def release(lock: filelock.BaseFileLock, journal: Path) -> None:
-    """Lets go of it, and leaves no lock behind without a journal."""
-    if not journal.exists():
-        with suppress(OSError):  # while it is held: whoever waits for it notices that its name is gone
-            Path(lock.lock_file).unlink()
-    lock.release()
+    """Lets go of it, and leaves nothing behind where there is no journal any more."""
+    try:
+        with suppress(OSError):  # a directory that was taken away does not fail a run that is over
+            _pid(journal).unlink(missing_ok=True)
+            if not journal.exists():
+                # While it is held: whoever waits for it notices that its name is gone.
+                Path(lock.lock_file).unlink()
+    finally:
+        lock.release()
+
+
+@contextmanager
+def held(journal: Path) -> Iterator[None]:
+    """Around what no run may meet; raises what `acquire` raises."""
+    lock = acquire(journal)
+    try:
+        yield
+    finally:
+        release(lock, journal)
 
 
 def holder(journal: Path) -> int | None:
@@ -53,17 +72,25 @@ def holder(journal: Path) -> int | None:
         return _written(journal) or 0
     except OSError:
         return None
-    lock.release()
+    release(lock, journal)
     return None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def _lock(journal: Path, patience: float) -> filelock.BaseFileLock:
     return filelock.FileLock(journal.with_suffix(".lock"), timeout=patience, mode=0o600, thread_local=False)
 
 
+def _pid(journal: Path) -> Path:
+    return journal.with_suffix(".pid")
+
+
 def _written(journal: Path) -> int | None:
     try:
-        with journal.with_suffix(".lock").open("rb") as file:
+        with _pid(journal).open("rb") as file:
             return int(file.read(20))
     except (OSError, ValueError):
         return None

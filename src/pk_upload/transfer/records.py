@@ -41,6 +41,9 @@ LONGEST_LINE = 1 << 20
 """Bytes; a longer line was not written here, and is not read into memory either."""
 
 
+Counted: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+
+
 class Begun(msgspec.Struct, frozen=True, tag="begun"):
     """What the journal is about: the first record, and again when the source has changed."""
 
@@ -50,6 +53,15 @@ class Begun(msgspec.Struct, frozen=True, tag="begun"):
     api_url: str
     app: str = ""
     label: str = ""
+
+    def same_run(self, other: Begun) -> bool:
+        """Whether both are about one source, server, app and label, whatever became of the source."""
+        return (self.source, self.api_url, self.app, self.label) == (
+            other.source,
+            other.api_url,
+            other.app,
+            other.label,
+        )
 
 
 class VersionAsked(msgspec.Struct, frozen=True, tag="version-asked"):
@@ -61,14 +73,14 @@ class VersionRefused(msgspec.Struct, frozen=True, tag="version-refused"):
 
 
 class VersionMade(msgspec.Struct, frozen=True, tag="version"):
-    id: int
+    id: Counted
 
 
 class UploadMade(msgspec.Struct, frozen=True, tag="upload"):
     """All chunks confirmed from here on belong to this upload."""
 
-    id: int
-    chunk_size: int
+    id: Counted
+    chunk_size: Counted
 
 
 class ChunkDone(msgspec.Struct, frozen=True, tag="chunk"):
@@ -138,7 +150,7 @@ class State:
     def apply(self, record: Record) -> None:  # noqa: C901 - one short case a kind of record
         match record:
             case Begun():
-                self.begun = record
+                self.begun, self.publish_asked = record, False
                 self._drop_upload()
             case VersionAsked():
                 self.version_asked = True
@@ -196,16 +208,21 @@ def encode(record: Record) -> bytes:
 
 
 def retold(state: State, begun: Begun, digests: Mapping[int, str]) -> Iterator[Record]:
-    """The shortest journal that adds up to `state`, under another beginning and with these chunks alone."""
+    """The shortest journal that adds up to `state`, under another beginning and with these chunks alone.
+
+    Where the upload was given to a version already and some of its chunks are not among them, it is left out.
+    """
     yield begun
     if state.version_id is not None:
         yield VersionMade(state.version_id)
     if state.version_asked:
         yield VersionAsked()
-    if state.upload_id is not None:
-        yield UploadMade(state.upload_id, state.chunk_size)
-        for index, md5 in digests.items():
-            yield ChunkDone(index, md5)
+    complete = state.chunk_size * len(digests) >= begun.fingerprint.size
+    if state.upload_id is None or (state.job_asked and not complete):
+        return
+    yield UploadMade(state.upload_id, state.chunk_size)
+    for index, md5 in digests.items():
+        yield ChunkDone(index, md5)
     if state.job_asked:
         yield JobAsked()
     if state.job_guid is not None:
@@ -234,6 +251,8 @@ def replay(lines: Iterable[bytes], *, digests: bool = False) -> tuple[State, int
         record = _decode(line[:-1], number)
         if (state.begun is None) != (isinstance(record, Begun) and number == 1):
             raise Damaged("its first line does not say what it is about")
+        if isinstance(record, Begun) and not record.same_run(state.begun or record):
+            raise Damaged(f"line {number} is about another run")
         state.apply(record)
         whole += len(line)
     _check(state)
@@ -260,8 +279,6 @@ def _check(state: State) -> None:
     if state.begun is not None and state.begun.format != FORMAT:
         raise Damaged(f"its format is {state.begun.format}, this version reads {FORMAT}")
     if state.upload_id is not None and state.begun is not None:
-        if state.chunk_size < 1:
-            raise Damaged("its chunks have no size")
         count = -(-state.begun.fingerprint.size // state.chunk_size)
         if state.chunks.highest >= count:
             raise Damaged("it names chunks that the source does not have")

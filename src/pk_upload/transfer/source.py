@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import ParamSpec, Self, TypeVar
+from typing import Annotated, ParamSpec, Self, TypeVar
 
 import anyio
 import msgspec
@@ -35,7 +35,7 @@ WATCH = 5.0  # seconds between two looks at whether the file is still what was b
 class Fingerprint(msgspec.Struct, frozen=True):
     """What tells one state of a file from another: bytes, nanoseconds, inode, digest of its ZIP directory."""
 
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=1)]
     mtime_ns: int
     inode: int
     directory: str
@@ -95,7 +95,7 @@ class Source:
     async def inspect(self, look: Callable[[Path], T]) -> T:
         """What `look` finds out about the file, in a thread; its `OSError`s become `SourceUnreadable`."""
         try:
-            return await anyio.to_thread.run_sync(look, self.path)
+            return await anyio.to_thread.run_sync(look, self.path, abandon_on_cancel=True)
         except OSError as error:
             raise unreadable(self.path, error) from None
 
@@ -127,6 +127,9 @@ class Source:
             raise unreadable(self.path, error) from None
         try:
             return self._describe()
+        except OSError as error:
+            self._close()
+            raise unreadable(self.path, error) from None
         except BaseException:
             self._close()
             raise

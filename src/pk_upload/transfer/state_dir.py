@@ -11,8 +11,8 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from pk_upload.errors import StateLocked
-from pk_upload.transfer.lock import acquire, release
+from pk_upload.errors import StateError, StateLocked
+from pk_upload.transfer.lock import held
 from pk_upload.transfer.records import LONGEST_LINE, Begun, Damaged, State, replay
 
 __all__ = [
@@ -30,8 +30,17 @@ OLD = 90 * 24 * 3600.0
 
 
 def default_state_dir() -> Path:
-    """Where journals live unless told otherwise; `XDG_STATE_HOME` moves it."""
-    return user_state_path("pk-upload", appauthor=False)
+    """Where journals live unless told otherwise; `XDG_STATE_HOME` moves it.
+
+    Raises `StateError` for a user without a home, as a container may have.
+    """
+    try:
+        return user_state_path("pk-upload", appauthor=False)
+    except RuntimeError:
+        raise StateError(
+            "this user has no home to keep state in",
+            hint="Name a directory with --state-dir or PK_UPLOAD_STATE_DIR.",
+        ) from None
 
 
 def prepare(directory: Path) -> None:
@@ -40,8 +49,9 @@ def prepare(directory: Path) -> None:
     Raises `OSError`.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if directory == default_state_dir() and os.name == "posix":
-        directory.chmod(0o700)
+    with suppress(StateError):
+        if os.name == "posix" and directory == default_state_dir():
+            directory.chmod(0o700)
 
 
 def journal_path(directory: Path, about: Begun) -> Path:
@@ -64,10 +74,11 @@ def journals(directory: Path, suffix: str = ".journal") -> Iterator[Path]:
 
 def open_private(path: str, flags: int) -> int:
     """An opener for files that are their owner's alone and that no link leads away from."""
-    return os.open(path, flags | _NOFOLLOW, 0o600)
+    return os.open(path, flags | _NOFOLLOW | _NONBLOCK, 0o600)
 
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # or a pipe in a file's place would block for ever
 
 
 def read(path: Path, *, digests: bool = False) -> tuple[State, int]:
@@ -87,19 +98,21 @@ def read(path: Path, *, digests: bool = False) -> tuple[State, int]:
 def clear_out(directory: Path, now: float) -> None:
     """Removes what has not been touched for long; `now` is Unix seconds. What cannot be removed stays."""
     with suppress(OSError):
-        for suffix in (".journal", ".damaged", ".new", ".lock"):
+        for suffix in (".journal", ".damaged", ".new", ".pid", ".lock"):
             for path in journals(directory, suffix):
                 with suppress(OSError, StateLocked):
-                    if now - path.stat().st_mtime > OLD:
-                        _remove(path)
+                    if _is_old(path, now):
+                        _remove(path, now)
 
 
-def _remove(path: Path) -> None:
+def _is_old(path: Path, now: float) -> bool:
+    return now - path.lstat().st_mtime > OLD
+
+
+def _remove(path: Path, now: float) -> None:
     journal = path.with_suffix(".journal")
     if path.suffix == ".lock" and journal.exists():
         return  # as old as the beginning of a run that may have gone on for months
-    lock = acquire(journal)
-    try:
-        path.unlink()
-    finally:
-        release(lock, journal)
+    with held(journal):
+        if _is_old(path, now):  # a run may just have gone on with it
+            path.unlink()
