@@ -1,4 +1,8 @@
-"""Who asks: the API key in a header, in the query, or, as official clients do, in the form."""
+"""Who asks: the API key in a header, in the query, or, as official clients do, in the form.
+
+A key that everybody knows keeps no web page out that the developer happens to look at, and whose requests
+come from this very machine. Browsers name the page, and no client does.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-__all__ = ["is_key", "presented", "unauthorized"]
+__all__ = ["is_key", "presented", "refuse_web_page", "unauthorized"]
 
 
 def presented(request: web.BaseRequest) -> list[str]:
@@ -35,3 +39,10 @@ def unauthorized() -> Problem:
     return Problem(
         401, "This needs the API key, in the header X-Api-Key or the query parameter api_key.", "unauthorized"
     )
+
+
+def refuse_web_page(request: web.BaseRequest) -> None:
+    """Problem 403 for a request that a page of another site makes in somebody's browser."""
+    from_elsewhere = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+    if "Origin" in request.headers or from_elsewhere:
+        raise Problem(403, "This server answers no requests of web pages.", "forbidden")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from io import FileIO
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
 from pk_upload.sandbox import injection
 from pk_upload.sandbox.answers import Problem
-from pk_upload.sandbox.places import reason_of
+from pk_upload.sandbox.places import no_link, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +35,7 @@ class _Landing:
 
     def __init__(self, path: Path, offset: int, arrival: Arrival, buffer: memoryview) -> None:
         self._arrival = arrival
-        self._file = path.open("r+b", buffering=0)
+        self._file = FileIO(path, "r+", opener=no_link)
         self._file.seek(offset)
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._piece = buffer

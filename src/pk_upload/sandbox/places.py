@@ -1,12 +1,22 @@
-"""Where the sandbox keeps its files: one data directory, all names made of numbers of its own."""
+"""Where the sandbox keeps its files: one data directory, all names made of numbers of its own.
+
+Nothing outside it is written to: a link that somebody put in the place of a file or directory is refused.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["Places", "SandboxError", "reason_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Places", "SandboxError", "no_link", "reason_of"]
+
+_DATABASE = "sandbox.sqlite3"
 
 
 class SandboxError(OSError):
@@ -18,6 +28,11 @@ def reason_of(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
+def no_link(path: str, flags: int) -> int:
+    """An opener for `open` that fails for a link, where the system can tell."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """The files under the data directory `root`."""
@@ -26,19 +41,33 @@ class Places:
 
     @classmethod
     def prepare(cls, root: Path) -> Places:
-        """The places under `root`, made if need be. SandboxError when that is not possible."""
+        """The places under `root`, made if need be, for their owner alone.
+
+        SandboxError when that is not possible, or when there is a link among them; `root` itself may be one.
+        """
         places = cls(root.absolute())
         try:
             for directory in (root, places.uploads, places.content):
-                directory.mkdir(parents=True, exist_ok=True)
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            link = next((path for path in places._present() if path.is_symlink()), None)
         except OSError as error:
             raise SandboxError(f"The data directory {root} cannot be made: {reason_of(error)}.") from error
+        if link is not None:
+            raise SandboxError(f"{link} is a link, which could lead out of the data directory; remove it.")
         return places
+
+    def _present(self) -> Iterator[Path]:
+        """All that is there under names of the sandbox's own."""
+        yield from self.root.glob(f"{_DATABASE}*")
+        yield from (self.uploads, self.content)
+        yield from self.uploads.iterdir()
+        for pattern in ("*", "*/*", "*/*/*"):
+            yield from self.content.glob(pattern)
 
     @property
     def database(self) -> Path:
         """The SQLite database."""
-        return self.root / "sandbox.sqlite3"
+        return self.root / _DATABASE
 
     @property
     def uploads(self) -> Path:
@@ -60,7 +89,9 @@ class Places:
 
     def create_upload(self, upload_id: int, total: int) -> None:
         """Make the sparse file of an upload of `total` bytes. OSError when there can be no such file."""
-        with self.upload(upload_id).open("wb") as file:
+        path = self.upload(upload_id)
+        path.unlink(missing_ok=True)  # debris of an upload that was never committed
+        with path.open("xb") as file:
             file.truncate(total)
 
     def discard_upload(self, upload_id: int) -> None:
@@ -69,8 +100,8 @@ class Places:
             self.upload(upload_id).unlink(missing_ok=True)
 
     def sweep(self, wanted: set[int]) -> None:
-        """Delete the files of all uploads but the `wanted` ones."""
+        """Delete the files of all uploads but the `wanted` ones, and nothing that was never an upload's."""
         for path in self.uploads.glob("*.data"):
-            if not (path.stem.isdecimal() and int(path.stem) in wanted):
+            if path.stem.isdecimal() and int(path.stem) not in wanted:
                 with contextlib.suppress(OSError):
                     path.unlink()

@@ -9,17 +9,19 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import web
 
 from pk_upload.sandbox import auth
 from pk_upload.sandbox.answers import Problem, answer
-from pk_upload.sandbox.forms import go_ahead, readable_body, whole_number
+from pk_upload.sandbox.forms import go_ahead, parts, read_data, readable_body, whole_number
 from pk_upload.sandbox.landing import closed, land
 from pk_upload.sandbox.places import reason_of
 from pk_upload.sandbox.ranges import Span, parse_content_range, prefix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from aiohttp import BodyPartReader
 
     from pk_upload.sandbox.call import Call
     from pk_upload.sandbox.records import Upload
@@ -28,7 +30,6 @@ __all__ = ["create_upload", "generate_url", "receive_chunk", "receive_part"]
 
 _log = logging.getLogger(__name__)
 
-_READ = 64 * 1024
 _LONGEST_TEXT = 64 * 1024
 _MOST_PARTS = 32
 _URL_LIFETIME = 3600
@@ -96,38 +97,21 @@ async def receive_chunk(call: Call) -> web.Response:
 async def _read_parts(call: Call, upload: Upload, span: Span) -> tuple[str, dict[str, str]]:
     """The MD5 of the chunk, which is written by then, and the text parts."""
     digest, texts = None, dict[str, str]()
-    with readable_body():
-        reader = MultipartReader(call.request.headers, call.request.content)
-    for _ in range(_MOST_PARTS):
-        with readable_body():
-            part = await reader.next()
-        if part is None:
-            break
-        if not isinstance(part, BodyPartReader):
-            raise Problem(400, "The body is no well-formed form.", "bad_body")
+    async for part in parts(call.request, _largest_body(span), _MOST_PARTS):
         if part.name != "chunk":
             texts[part.name or ""] = await _text(part)
             continue
         if digest is not None:
             raise Problem(400, "The body has two parts named chunk.", "bad_body")
-        digest = await land(call, upload, span, _data(part))
+        digest = await land(call, upload, span, read_data(part))
     if digest is None:
         raise Problem(400, "The file part chunk is missing.", "missing_parameter")
     return digest, texts
 
 
-async def _data(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while True:
-        with readable_body():
-            data = await part.read_chunk(_READ)
-        if not data:
-            return
-        yield data
-
-
 async def _text(part: BodyPartReader) -> str:
     text = bytearray()
-    async for data in _data(part):
+    async for data in read_data(part):
         text += data
         if len(text) > _LONGEST_TEXT:
             raise Problem(400, "A text part of the form is too long.", "bad_body")
@@ -216,7 +200,11 @@ def _span(request: web.BaseRequest, upload: Upload) -> Span:
 def _check_length(request: web.BaseRequest, span: Span) -> None:
     """Refuse early what cannot be as long as its range."""
     length = request.content_length
-    if length is not None and not span.length <= length <= span.length + _MOST_PARTS * _LONGEST_TEXT:
+    if length is not None and not span.length <= length <= _largest_body(span):
         raise Problem(
             400, f"The body is not as long as its Content-Range {span}: {span.length} bytes.", "wrong_length"
         )
+
+
+def _largest_body(span: Span) -> int:
+    return span.length + _MOST_PARTS * _LONGEST_TEXT
