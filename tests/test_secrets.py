@@ -154,6 +154,11 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "chunk refused for a moment": (*DELIVERED[:2], said({"message": f"{KEY}: later"}, 503)),
     "job failed": (*DELIVERED, said({"guid": "g", "finished": True, "status": 1, "status_message": KEY})),
     "build found bad": (*DELIVERED, DONE, said({**VERSION, "processing_messages": FOUND})),
+    "job named after the key": (*DELIVERED[:3], said({"job_guid": KEY}), said({"message": "gone"}, 400)),
+    "mark of the key": (
+        *(*DELIVERED, DONE, said({**VERSION, "processing_finished_at": KEY})),
+        said({"message": "no"}, 403),
+    ),
     "publishing refused": (*DELIVERED, DONE, said(VERSION), said({"message": f"{KEY} may not"}, 403)),
 }
 
@@ -172,7 +177,7 @@ async def test_a_push_that_fails_shows_no_secret(
         assert [*json.loads(ended.out)] == ["error"]
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if way != "draft in the way"])
+@pytest.mark.parametrize("way", WAYS)
 async def test_a_release_that_fails_shows_no_secret(
     serve: Serve, build: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
@@ -197,7 +202,21 @@ def whatever_shows(error: BaseException) -> Iterator[str]:
         if each is not None:
             yield from (str(each), repr(each), repr(vars(each)), *traceback.format_exception(each))
             yield from getattr(each, "__notes__", ())
-            behind.append(each.__cause__)
+            behind += {each.__cause__, each.__context__}.difference(behind)
+
+
+async def test_a_key_taken_for_an_identifier_is_not_logged(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = await serve(said({"message": "busy"}, 503), said({"message": "no"}, 404))
+    events: list[Event] = []
+    async with PatchKit(KEY, api_url=server.url, retry=FAST) as patchkit:
+        with pytest.raises(PkUploadError):
+            await patchkit.listening(events.append).app(KEY)
+    assert len(events) == 1
+    assert "GET /1/apps/" in caplog.text
+    assert_hidden(caplog.text + str(events))
 
 
 async def test_what_a_service_calls_its_apps_is_shown_without_the_key(

@@ -43,7 +43,7 @@ from pk_upload.errors import (
 )
 from pk_upload.events import OnEvent, Retry, emitter
 from pk_upload.proxies import Proxies
-from pk_upload.redaction import Redactor
+from pk_upload.redaction import Redactor, passwords
 
 __all__ = ["CONNECT_TIMEOUT", "RESPONSE_TIMEOUT", "Http", "RetryPolicy", "base_url", "clean_secret"]
 
@@ -56,6 +56,8 @@ RESPONSE_TIMEOUT = 60.0
 LARGEST_ANSWER = 32 * 1024 * 1024
 LARGEST_RECEIPT = 1024 * 1024  # an answer to a chunk, of which there are as many as lanes
 LONGEST_RETRY_AFTER = 600.0
+LONGEST_TEXT = 65536  # characters of a message that are looked at
+LONGEST_SECRET = 4096  # characters, however they are written
 LONGEST_TIMEOUT = 1e9  # seconds; clocks cannot add any number
 
 
@@ -120,7 +122,7 @@ class Http:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._auth = dict(auth)
-        self._redactor = Redactor(secrets)
+        self._redactor = Redactor((*secrets, *passwords(os.environ)))
         self._retry = retry or RetryPolicy()
         self._timeout = _seconds("timeout", timeout)
         self._connect_timeout = _seconds("connect_timeout", connect_timeout)
@@ -173,7 +175,7 @@ class Http:
             return await self._exchange(method, url, LARGEST_ANSWER, data=data, timeout=timeout)
 
         def tell(count: int, error: PkUploadError, wait: float) -> None:
-            self._emit(Retry(f"{method} {URL(url).raw_path}", count, error.message, wait))
+            self._emit(Retry(f"{method} {self._path(URL(url))}", count, error.message, wait))
 
         repeat = method != "POST" if repeatable is None else repeatable
         return await self.retrying(attempt, repeatable=repeat, on_retry=tell)
@@ -217,15 +219,19 @@ class Http:
     async def _exchange(self, method: str, url: str, largest: int, **how: Any) -> bytes:
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
-        with self._translated(url):
-            target = URL(url)
-            proxy, proxy_headers = await self._proxies.on_the_way_to(target)
-            async with self._session.request(
-                method, target, proxy=proxy, proxy_headers=proxy_headers, allow_redirects=False, **how
-            ) as response:
-                self._answered.add(response.url.host or "")
-                log.debug("%s %s -> %d", method, target.raw_path, response.status)
-                return self._accept(response, await _read_bounded(response, largest))
+        try:
+            with self._translated(url):
+                target = URL(url)
+                proxy, proxy_headers = await self._proxies.on_the_way_to(target)
+                async with self._session.request(
+                    method, target, proxy=proxy, proxy_headers=proxy_headers, allow_redirects=False, **how
+                ) as response:
+                    self._answered.add(response.url.host or "")
+                    log.debug("%s %s -> %d", method, self._path(target), response.status)
+                    return self._accept(response, await _read_bounded(response, largest))
+        except PkUploadError as error:
+            error.__context__ = None  # aiohttp's own quotes the answer and holds the request's headers
+            raise
 
     async def _as_asked(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -243,7 +249,7 @@ class Http:
 
     def _accept(self, response: aiohttp.ClientResponse, body: bytes) -> bytes:
         if 200 <= response.status < 300:
-            return body
+            return self._redactor.body(body)
         if 300 <= response.status < 400:
             host = self.plain(_host(response.headers.get("Location", ""))) or "another address"
             raise Redirected(f"{response.url.host} sends on to {host}; the key is not sent there")
@@ -294,7 +300,13 @@ class Http:
 
     def plain(self, text: str) -> str:
         """`text` of somebody else's making as one short line without anything secret."""
-        return shorten(self._redactor.text(text))
+        shown = self._redactor.text(text[:LONGEST_TEXT])
+        # The cut may have gone through a secret.
+        return shorten(shown if len(text) <= LONGEST_TEXT else shown[:-LONGEST_SECRET])
+
+    def _path(self, url: URL) -> str:
+        """The path without anything secret: who takes the key for an identifier puts it there."""
+        return self._redactor.text(url.raw_path)
 
 
 _PROXY_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)

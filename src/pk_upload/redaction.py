@@ -17,6 +17,8 @@ from urllib.parse import unquote
 __all__ = ["Candid", "Redactor", "passwords", "plain"]
 
 PUT_IN_PLACE = "[redacted]"
+SHORTEST_REAL = 16
+"""Characters; a shorter one, such as the key of a sandbox, may be a word in anybody's text."""
 SHORTEST_CODED = 8
 """Characters; of a shorter secret, base64 leaves too little that could not be anything else."""
 
@@ -62,12 +64,24 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._known = _pattern_of(frozenset(secrets) - {""})
+        known = frozenset(secrets) - {""}
+        self._known = _pattern_of(known)
+        self._unmistakable = _pattern_of(frozenset(each for each in known if len(each) >= SHORTEST_REAL))
 
     def text(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(PUT_IN_PLACE, text)
         return _TELLTALE.sub(_without_value, text)
+
+    def body(self, body: bytes) -> bytes:
+        """`body` without the known secrets: what a service sends goes on into events and journals.
+
+        Only those that no text holds by chance, for it is also what decisions are made from.
+        """
+        if self._unmistakable is None:
+            return body
+        text, count = self._unmistakable.subn(PUT_IN_PLACE, body.decode("utf-8", "surrogateescape"))
+        return text.encode("utf-8", "surrogateescape") if count else body
 
     def value(self, value: Any) -> Any:
         """`value` with every text in it redacted and encodable as UTF-8, which a file's name may not be."""
