@@ -33,6 +33,7 @@ from pk_upload.transfer.records import (
     UploadMade,
     VersionAsked,
     VersionMade,
+    VersionRefused,
     encode,
     replay,
     retold,
@@ -218,8 +219,7 @@ async def test_a_damaged_journal_is_named_and_set_aside(tmp_path: Path) -> None:
 
 
 async def test_a_run_killed_while_it_began_leaves_nothing_to_complain_of(tmp_path: Path) -> None:
-    await keep(tmp_path)
-    [path] = tmp_path.glob("*.journal")
+    path = journal_path(tmp_path, BEGUN)
     for length in range(1, len(encode(BEGUN))):
         path.write_bytes(encode(BEGUN)[:length])
         found, events = await keep(tmp_path)
@@ -246,6 +246,7 @@ async def test_a_link_in_the_place_of_a_journal_leads_nowhere(tmp_path: Path) ->
     assert found == set()
     assert "cannot be resumed" in str(events[0])
     assert elsewhere.read_bytes() == before
+    assert path.is_symlink(), "nor is it removed, for who knows what it is"
 
 
 async def test_damage_that_cannot_be_set_aside_is_not_written_to(
@@ -317,6 +318,14 @@ async def test_a_torn_last_record_is_dropped_and_written_over(tmp_path: Path) ->
     assert not events
     found, _ = await keep(tmp_path)
     assert found == {1, 3}
+
+
+async def test_nothing_is_left_of_a_run_that_came_to_nothing(tmp_path: Path) -> None:
+    await keep(tmp_path)
+    await keep(tmp_path, VersionAsked(), VersionRefused())
+    assert list(tmp_path.iterdir()) == []
+    await keep(tmp_path, VersionAsked())
+    assert len(kept(tmp_path)) == 1
 
 
 async def test_nothing_is_left_when_all_is_done(tmp_path: Path) -> None:
@@ -460,7 +469,7 @@ async def test_a_state_directory_that_is_taken_away_fails_no_run(tmp_path: Path)
 async def test_a_pipe_in_the_place_of_a_journal_blocks_nothing(tmp_path: Path) -> None:
     os.mkfifo(journal_path(tmp_path, BEGUN))
     with anyio.fail_after(20):
-        found, events = await keep(tmp_path)
+        found, events = await keep(tmp_path, VersionAsked())
     assert found == set()
     assert "no regular file" in str(events[0])
     os.mkfifo(journal_path(tmp_path, BEGUN).with_name(f"{'e' * 24}.journal"))

@@ -116,6 +116,7 @@ class JournalMachine(RuleBasedStateMachine):
             self.model.lose_upload()
         else:
             assert not self.events
+        self.record(VersionAsked())  # or there is nothing to be gone on with, and no journal is left
 
     @precondition(lambda self: self.run is not None)
     @rule()
@@ -134,7 +135,6 @@ class JournalMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.run is not None and self.model.version is None and not self.model.job)
     @rule()
     def make_version(self) -> None:
-        self.record(VersionAsked())
         self.record(VersionMade(5))
         self.model.version = 5
 
@@ -201,6 +201,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.events.clear()
         with self.opened(self.model.build) as journal:
             assert (journal.state.version_id, journal.state.upload_id) == (None, None)
+            self.portal.call(journal.record, VersionAsked())
         assert [type(event) for event in self.events] == [Warned]
         assert "damaged" in str(self.events[0])
         self.model = Model(self.model.build)

@@ -73,11 +73,18 @@ class Journal:
         await self.close()
         if self._path is not None:
             try:
-                await anyio.to_thread.run_sync(self._path.unlink)
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(self._path.unlink)
             except (FileNotFoundError, NotADirectoryError):
                 return  # whoever took it away has done so for us
             except OSError as error:
                 self._emit(Warned(f"{self._path} cannot be removed: {error.strerror or error}"))
+
+    async def end(self) -> None:
+        """The run is over: closes the file, and removes it if nobody could go on with it."""
+        if self._file is not None and self.state.worthless:
+            await self.finish()
+        await self.close()
 
     async def open(self, path: Path) -> None:
         """From here on records are kept in `path`; where that cannot be, a warning says so."""
@@ -120,7 +127,7 @@ async def open_journal(begun: Begun, emit: OnEvent, *, state_dir: Path | None) -
         await _restore(journal, path, begun, emit)
         yield journal
     finally:
-        await journal.close()
+        await journal.end()
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(release, lock, path)
 

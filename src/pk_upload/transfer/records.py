@@ -185,6 +185,11 @@ class State:
             self.digests.clear()
 
     @property
+    def worthless(self) -> bool:
+        """Whether nobody could go on with it: nothing was made, nor asked for without an answer."""
+        return self.version_id is None and self.upload_id is None and not self.version_asked
+
+    @property
     def step(self) -> str:
         """Where the release stands: at its version, upload, processing, publishing, or processed."""
         if self.publish_asked:

@@ -98,7 +98,7 @@ def _found(old: Path, new: Path) -> tuple[State | None, State | None]:
     if old != new:
         with suppress(FileNotFoundError, Damaged):
             own, _ = read(new)
-    if own is not None and (own.upload_id, own.version_id, own.version_asked) == (None, None, False):
+    if own is not None and own.worthless:
         own = None
     return state, own
 
