@@ -32,7 +32,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting, proxy or state of the machine reaches a test."""
     for name in ("PATCHKIT_API_KEY", "PATCHKIT_APP", "PATCHKIT_API_URL", "PATCHKIT_UPLOAD_URL"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("PK_UPLOAD_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in ("PYTHONUNBUFFERED", "PK_UPLOAD_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

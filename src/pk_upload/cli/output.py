@@ -78,6 +78,14 @@ class Output:
                 sys.stderr.write(line)
                 sys.stderr.flush()
 
+    def close(self) -> None:
+        """Sends out what stderr still holds, or drops it where nobody listens: Python would exit with 120."""
+        if sys.stderr is not None:
+            try:
+                sys.stderr.flush()
+            except (OSError, ValueError):
+                _discard(sys.stderr)
+
     def _explain(self, error: BaseException) -> None:
         """What --verbose adds: what else went wrong, and for a bug where."""
         if isinstance(error, PkUploadError):

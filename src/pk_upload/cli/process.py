@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import suppress
 
 from pk_upload.cli.errand import Errand
 from pk_upload.cli.interruption import Interruption
@@ -38,6 +36,4 @@ def run(arguments: list[str], interruption: Interruption) -> int:
         output.stderr(f"error: {error}")
         return 1 if interruption.signum is None else interruption.exit_code
     finally:
-        with suppress(OSError, ValueError):
-            if sys.stderr is not None:
-                sys.stderr.flush()
+        output.close()
