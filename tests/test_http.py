@@ -47,7 +47,8 @@ from pk_upload.errors import (
     UsageError,
 )
 from pk_upload.events import Event
-from pk_upload.http import Http, RetryPolicy, base_url, clean_secret
+from pk_upload.given import base_url, clean_secret
+from pk_upload.http import Http, RetryPolicy
 from scripted_server import FAST, KEY, Answer, Endless, Serve, Stall, Step, closed_port, serving
 
 pytestmark = pytest.mark.anyio

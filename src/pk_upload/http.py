@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 import os
-import re
 import ssl
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,10 +40,11 @@ from pk_upload.errors import (
     api_error,
 )
 from pk_upload.events import OnEvent, Retry, emitter
+from pk_upload.given import seconds
 from pk_upload.proxies import Proxies
 from pk_upload.redaction import Redactor, passwords
 
-__all__ = ["CONNECT_TIMEOUT", "RESPONSE_TIMEOUT", "Http", "RetryPolicy", "base_url", "clean_secret"]
+__all__ = ["CONNECT_TIMEOUT", "RESPONSE_TIMEOUT", "Http", "RetryPolicy"]
 
 T = TypeVar("T")
 log = logging.getLogger("pk_upload.http")
@@ -58,7 +57,6 @@ LARGEST_RECEIPT = 1024 * 1024  # an answer to a chunk, of which there are as man
 LONGEST_RETRY_AFTER = 600.0
 LONGEST_TEXT = 65536  # characters of a message that are looked at
 LONGEST_SECRET = 4096  # characters, however they are written
-LONGEST_TIMEOUT = 1e9  # seconds; clocks cannot add any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +122,8 @@ class Http:
         self._auth = dict(auth)
         self._redactor = Redactor((*secrets, *passwords(os.environ)))
         self._retry = retry or RetryPolicy()
-        self._timeout = _seconds("timeout", timeout)
-        self._connect_timeout = _seconds("connect_timeout", connect_timeout)
+        self._timeout = seconds("timeout", timeout)
+        self._connect_timeout = seconds("connect_timeout", connect_timeout)
         self._ssl_context = ssl_context
         self._session: aiohttp.ClientSession | None = None
         self._answered: set[str] = set()  # the hosts that have, shared by all copies
@@ -310,41 +308,6 @@ class Http:
 
 
 _PROXY_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
-
-
-def base_url(text: str) -> str:
-    """`text` as the address that paths are appended to; raises `UsageError` if it is none."""
-    try:
-        url = URL(str(URL(text.strip())))  # twice: what is left of "http://[:]" is no address any more
-        host = (url.host or "").encode("idna")  # as name resolution will do
-    except (ValueError, IndexError):  # an index error is what yarl makes of "http://[]@"
-        url, host = URL(), b""
-    if url.scheme not in {"http", "https"} or not re.fullmatch(rb"[\w.:%~-]+", host):
-        # It is not shown: a key or a password may have slipped into it.
-        raise UsageError(
-            f"what is given for a service is not an address ({len(text)} characters)",
-            hint="An address looks like https://api2.patchkit.net",
-        )
-    if url.user or url.password or url.query_string or url.fragment:
-        raise UsageError(
-            "the address of a service holds more than host and path",
-            hint="Leave out user names, passwords and what follows a question mark.",
-        )
-    return str(url).rstrip("/")
-
-
-def clean_secret(text: str, name: str) -> str:
-    """`text` without the white space around it; raises `UsageError` if no header can carry it."""
-    secret = text.strip()
-    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise UsageError(f"the {name} is empty or has characters that no {name} has")
-    return secret
-
-
-def _seconds(name: str, value: float) -> float:
-    if not 0 < value < math.inf:
-        raise UsageError(f"{name} is a number of seconds, more than 0")
-    return min(value, LONGEST_TIMEOUT)
 
 
 def _host(location: str) -> str:

@@ -19,7 +19,8 @@ from pk_upload.answers import decode
 from pk_upload.certificates import trust_also
 from pk_upload.errors import UnexpectedAnswer, UsageError
 from pk_upload.events import OnEvent
-from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy, base_url, clean_secret
+from pk_upload.given import base_url, clean_secret
+from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy
 from pk_upload.resources import (
     Account,
     App,

@@ -103,7 +103,7 @@ async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]
         return await _answer(server, request)
 
     # An unattached logger, which drops all: aiohttp quotes a malformed request line, and the key with it.
-    dropped = logging.Logger("aiohttp")  # noqa: LOG001
+    dropped = logging.Logger("aiohttp")  # noqa: LOG001 - to be attached nowhere
     dropped.addHandler(logging.NullHandler())
     listener = web.Server(
         handle,
