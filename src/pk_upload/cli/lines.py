@@ -81,6 +81,9 @@ class JsonLines(_Silent):
         self._redactor = redactor
         self._quiet = quiet
 
+    def say(self, text: str) -> None:
+        self._write(self._redactor.text(text))  # what it writes is not redacted once more
+
     def tell(self, event: Event) -> None:
         if self._quiet and not grave(event):
             return

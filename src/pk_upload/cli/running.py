@@ -43,7 +43,7 @@ class _Desk:
 
     def note(self, text: str) -> None:
         if not self._quiet:
-            self._view.say(self._output.safe(text))
+            self._view.say(text)
 
     def kept(self) -> str | None:
         """What of an upload the next run need not send, in words."""
@@ -69,7 +69,7 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
                 interruption.cancelling(lambda: _cancel(scope, loop)),
                 _woken_by_signals(loop),
                 _shown(settings, interruption, output) as view,
-                _logged(view, output, verbose=settings.verbose),
+                _logged(view, verbose=settings.verbose),
             ):
                 desk = _Desk(view, output, quiet=silent)
                 return await _carried_out(errand, view, desk)
@@ -163,14 +163,13 @@ def _shown(settings: Settings, interruption: Interruption, output: Output) -> It
 class _Log(logging.Handler):
     """The log as lines on stderr."""
 
-    def __init__(self, view: View, output: Output) -> None:
+    def __init__(self, view: View) -> None:
         super().__init__(logging.DEBUG)
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         self._view = view
-        self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._view.say(self._output.safe(self.format(record)))
+        self._view.say(self.format(record))
 
 
 class _Troubles(logging.Handler):
@@ -186,9 +185,9 @@ class _Troubles(logging.Handler):
 
 
 @contextmanager
-def _logged(view: View, output: Output, *, verbose: bool) -> Iterator[None]:
+def _logged(view: View, *, verbose: bool) -> Iterator[None]:
     """The log on stderr if it is wanted; otherwise only a sandbox's troubles, and nothing of asyncio's."""
-    log: logging.Handler = _Log(view, output) if verbose else logging.NullHandler()
+    log: logging.Handler = _Log(view) if verbose else logging.NullHandler()
     handlers = {"pk_upload": log, "asyncio": log, "aiohttp": log}
     if not verbose:
         handlers["pk_upload.sandbox"] = _Troubles(view)

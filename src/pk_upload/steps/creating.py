@@ -5,7 +5,7 @@ from __future__ import annotations
 from pk_upload.errors import Forbidden
 from pk_upload.events import OnEvent
 from pk_upload.patchkit import App, PatchKit, Version
-from pk_upload.steps.draft import current_draft, in_the_way
+from pk_upload.steps.draft import current_draft, draft_called, in_the_way
 from pk_upload.steps.settling import settled
 
 __all__ = ["make_app", "make_draft"]
@@ -33,18 +33,13 @@ async def make_draft(
     draft = await current_draft(patchkit, app)
     if draft is not None:
         raise in_the_way(draft, hint=OTHER_DRAFT)
-
-    async def find() -> Version | None:
-        found = await current_draft(patchkit, app)
-        return found if found is not None and found.label == label else None
-
     try:
         return await settled(
             patchkit,
             emit,
             "the request for a new version",
             lambda client: client.create_version(app, label, changelog),
-            find,
+            lambda: draft_called(patchkit, app, label),
         )
     except Forbidden:
         draft = await current_draft(patchkit, app)

@@ -9,7 +9,7 @@ from pk_upload.steps.run import Run
 from pk_upload.steps.settling import is_lost, settled
 from pk_upload.transfer.records import UploadDropped, VersionAsked, VersionMade, VersionRefused
 
-__all__ = ["current_draft", "find_or_make_draft", "in_the_way", "mark"]
+__all__ = ["current_draft", "draft_called", "find_or_make_draft", "in_the_way", "mark"]
 
 SAME_LABEL = "If an earlier run of yours left it, --overwrite-draft puts this build into it."
 
@@ -62,7 +62,11 @@ def _is_anothers(run: Run, version: Version) -> bool:
 
 async def _make(run: Run) -> Version:
     asked_before = run.journal.state.version_asked
-    if asked_before and (draft := await _our_draft(run)) is not None and not draft.pending_publish:
+
+    async def find() -> Version | None:
+        return await draft_called(run.patchkit, run.wishes.app, run.wishes.label)
+
+    if asked_before and (draft := await find()) is not None and not draft.pending_publish:
         return await _described(run, draft)
     await run.journal.record(VersionAsked())
     lost = False  # the answer to a request of this very run
@@ -77,9 +81,7 @@ async def _make(run: Run) -> Version:
 
     try:
         try:
-            return await settled(
-                run.patchkit, run.emit, "the request for a new version", ask, lambda: _our_draft(run)
-            )
+            return await settled(run.patchkit, run.emit, "the request for a new version", ask, find)
         except Forbidden as refusal:
             return await _take(run, refusal, ours=asked_before or lost)
     except PkUploadError:
@@ -125,6 +127,7 @@ def in_the_way(draft: Version, *, hint: str | None = None) -> DraftExists:
     return DraftExists(f"the app has a draft already: version {draft.id}, {draft.label!r}", hint=hint)
 
 
-async def _our_draft(run: Run) -> Version | None:
-    draft = await current_draft(run.patchkit, run.wishes.app)
-    return draft if draft is not None and draft.label == run.wishes.label else None
+async def draft_called(patchkit: PatchKit, app: str, label: str) -> Version | None:
+    """The app's draft if it has this label, as one has that was asked for under it."""
+    draft = await current_draft(patchkit, app)
+    return draft if draft is not None and draft.label == label else None

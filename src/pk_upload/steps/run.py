@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from pk_upload.errors import UsageError
 from pk_upload.events import Message, OnEvent, Stage, StageName, Warned
+from pk_upload.given import seconds
 from pk_upload.patchkit import PatchKit
 from pk_upload.transfer import Journal, Source, Tally, TransferConfig, Upload
 
@@ -31,8 +31,7 @@ class Wishes:
 
     def __post_init__(self) -> None:
         for name in ("processing_timeout", "publishing_timeout"):
-            if not 0 < getattr(self, name) < math.inf:  # nor NaN, which would bound nothing
-                raise UsageError(f"{name} is a number of seconds, more than 0")
+            seconds(name, getattr(self, name))
         for name in ("app", "label"):
             try:
                 getattr(self, name).encode()

@@ -16,14 +16,9 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from pk_upload.events import OnEvent, Warned
 from pk_upload.transfer.lock import acquire, release
+from pk_upload.transfer.private import open_private
 from pk_upload.transfer.records import Begun, ChunkDone, Damaged, Record, State, encode
-from pk_upload.transfer.state_dir import (
-    clear_out,
-    journal_path,
-    open_private,
-    prepare,
-    read,
-)
+from pk_upload.transfer.state_dir import clear_out, journal_path, prepare, read
 
 __all__ = ["Journal", "open_journal"]
 
@@ -168,7 +163,7 @@ def _recall(path: Path, begun: Begun) -> tuple[State, str]:
     """The state in the file, which is cut to its last whole record; and what is to be said of its damage."""
     try:
         state, whole = read(path)
-        if state.begun is not None and not state.begun.same_run(begun):
+        if state.begun is not None and state.begun.run != begun.run:
             raise Damaged("it is about another run")
     except FileNotFoundError:
         return State(), ""

@@ -11,6 +11,7 @@ from pathlib import Path
 import filelock
 
 from pk_upload.errors import StateLocked
+from pk_upload.transfer.private import open_private
 
 __all__ = ["acquire", "held", "holder", "release"]
 
@@ -34,7 +35,7 @@ def acquire(journal: Path) -> filelock.BaseFileLock:
             f"{'another process' if pid is None else f'process {pid}'} is uploading this source already"
         ) from None
     # Not into the lock itself: where there is no flock, filelock keeps its own notes there.
-    with suppress(OSError), open(_pid(journal), "w", opener=_private) as file:
+    with suppress(OSError), open(_pid(journal), "w", opener=open_private) as file:
         file.write(str(os.getpid()))
     return lock
 
@@ -74,10 +75,6 @@ def holder(journal: Path) -> int | None:
         return None
     release(lock, journal)
     return None
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def _lock(journal: Path, patience: float) -> filelock.BaseFileLock:

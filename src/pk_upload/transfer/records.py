@@ -54,14 +54,10 @@ class Begun(msgspec.Struct, frozen=True, tag="begun"):
     app: str = ""
     label: str = ""
 
-    def same_run(self, other: Begun) -> bool:
-        """Whether both are about one source, server, app and label, whatever became of the source."""
-        return (self.source, self.api_url, self.app, self.label) == (
-            other.source,
-            other.api_url,
-            other.app,
-            other.label,
-        )
+    @property
+    def run(self) -> tuple[str, str, str, str]:
+        """What tells one run from another, whatever became of the source: each has a journal."""
+        return self.source, self.api_url, self.app, self.label
 
 
 class VersionAsked(msgspec.Struct, frozen=True, tag="version-asked"):
@@ -256,7 +252,7 @@ def replay(lines: Iterable[bytes], *, digests: bool = False) -> tuple[State, int
         record = _decode(line[:-1], number)
         if (state.begun is None) != (isinstance(record, Begun) and number == 1):
             raise Damaged("its first line does not say what it is about")
-        if isinstance(record, Begun) and not record.same_run(state.begun or record):
+        if isinstance(record, Begun) and state.begun is not None and record.run != state.begun.run:
             raise Damaged(f"line {number} is about another run")
         state.apply(record)
         whole += len(line)

@@ -13,6 +13,7 @@ from platformdirs import user_state_path
 
 from pk_upload.errors import StateError, StateLocked
 from pk_upload.transfer.lock import held
+from pk_upload.transfer.private import open_private
 from pk_upload.transfer.records import LONGEST_LINE, Begun, Damaged, State, replay
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "default_state_dir",
     "journal_path",
     "journals",
-    "open_private",
     "prepare",
     "read",
 ]
@@ -56,7 +56,7 @@ def prepare(directory: Path) -> None:
 
 def journal_path(directory: Path, about: Begun) -> Path:
     """One journal for each source, server, app and label."""
-    what = "\0".join((about.source, about.api_url, about.app, about.label))
+    what = "\0".join(about.run)
     return directory / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.journal"
 
 
@@ -70,15 +70,6 @@ def journals(directory: Path, suffix: str = ".journal") -> Iterator[Path]:
     for path in sorted(directory.iterdir()):
         if path.suffix == suffix and len(path.stem) == 24 and not set(path.stem) - set("0123456789abcdef"):
             yield path
-
-
-def open_private(path: str, flags: int) -> int:
-    """An opener for files that are their owner's alone and that no link leads away from."""
-    return os.open(path, flags | _NOFOLLOW | _NONBLOCK, 0o600)
-
-
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # or a pipe in a file's place would block for ever
 
 
 def read(path: Path, *, digests: bool = False) -> tuple[State, int]:

@@ -18,9 +18,10 @@ from pk_upload.errors import StateError, first_cause
 from pk_upload.events import OnEvent, Stage, Warned
 from pk_upload.transfer.lock import held
 from pk_upload.transfer.plan import Plan
+from pk_upload.transfer.private import open_private
 from pk_upload.transfer.records import Begun, Damaged, State, encode, retold
 from pk_upload.transfer.source import THREADS, Source
-from pk_upload.transfer.state_dir import journal_path, open_private, read
+from pk_upload.transfer.state_dir import journal_path, read
 
 __all__ = ["take_over"]
 
