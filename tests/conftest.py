@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,13 +54,17 @@ def no_signal_is_ignored() -> Iterator[None]:
         signal.signal(signum, signal.SIG_IGN)
 
 
+PROGRAM = b"MZ".ljust(0x3C, b"\0") + struct.pack("<I4s2H3I2H", 0x40, b"PE\0\0", 0x8664, 1, 0, 0, 0, 240, 0x22)
+"""How a program for 64-bit Windows begins."""
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
     """A real ZIP of about 300 kB: an executable and data that no compression makes smaller."""
     noise = random.Random(7)
     path = tmp_path / "build.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("game.exe", b"MZ" + noise.randbytes(100_000))
+        archive.writestr("game.exe", PROGRAM + noise.randbytes(100_002 - len(PROGRAM)))
         archive.writestr("data/level1.bin", noise.randbytes(150_000))
         archive.writestr("data/readme.txt", "read me\n" * 1000)
         archive.writestr(zipfile.ZipInfo("data/stored.bin"), noise.randbytes(50_000))

@@ -1,132 +1,148 @@
-"""The ZIP as its directory tells it."""
+"""Where a ZIP's directory lies, told by its last records, and the digest that tells builds apart."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
-import struct
 import zipfile
-from contextlib import suppress
-from pathlib import Path
+from functools import partial
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from pk_upload.archive import directory_digest, preflight
-from pk_upload.archive.directory import directory_offset
-from pk_upload.errors import PreflightFailed
+from crafted_zips import BuildInMemory, Member, craft
+from pk_upload.archive.build import read
+from pk_upload.archive.directory import Directory, directory_digest, directory_offset, find_directory
 
 
-def test_a_good_build_is_counted(build: Path) -> None:
-    found = preflight(build)
-    assert found.files == 4
-    assert found.unpacked == 100_002 + 150_000 + 8000 + 50_000
+def find(content: bytes) -> Directory:
+    found = find_directory(partial(read, BuildInMemory(content)), len(content))
+    assert isinstance(found, Directory), found
+    return found
 
 
-def write(path: Path, method: int, name: str = "game.exe") -> None:
-    with zipfile.ZipFile(path, "w", method) as archive:
-        archive.writestr(name, b"data" * 100)
+def fault(content: bytes) -> str:
+    found = find_directory(partial(read, BuildInMemory(content)), len(content))
+    faults = found.faults if isinstance(found, Directory) else (found,)
+    return ", ".join(f"{fault.code}: {fault.message}" for fault in faults)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_store_and_deflate_pass(tmp_path: Path, method: int) -> None:
-    write(tmp_path / "a.zip", method)
-    assert preflight(tmp_path / "a.zip").files == 1
+def digest(content: bytes) -> str:
+    return directory_digest(partial(read, BuildInMemory(content)), len(content))
 
 
-@pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "BZIP2"), (zipfile.ZIP_LZMA, "LZMA")])
-def test_other_methods_are_named(tmp_path: Path, method: int, name: str) -> None:
-    write(tmp_path / "a.zip", method)
-    with pytest.raises(PreflightFailed, match=f"'game.exe' is packed with the method {name}"):
-        preflight(tmp_path / "a.zip")
-
-
-def patched(path: Path, field: int, value: int) -> None:
-    """Sets a two-byte field of the first entry in the directory."""
-    content = bytearray(path.read_bytes())
-    struct.pack_into("<H", content, content.index(b"PK\x01\x02") + field, value)
-    path.write_bytes(content)
-
-
-def test_deflate64_is_refused_by_name(tmp_path: Path) -> None:
-    write(tmp_path / "a.zip", zipfile.ZIP_DEFLATED)
-    patched(tmp_path / "a.zip", 10, 9)
-    with pytest.raises(PreflightFailed, match="DEFLATE64"):
-        preflight(tmp_path / "a.zip")
-
-
-def test_encrypted_entries_are_refused(tmp_path: Path) -> None:
-    write(tmp_path / "a.zip", zipfile.ZIP_DEFLATED)
-    patched(tmp_path / "a.zip", 8, 1)
-    with pytest.raises(PreflightFailed, match="encrypted"):
-        preflight(tmp_path / "a.zip")
-
-
-def test_an_archive_of_folders_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "a.zip", zipfile.ZIP_STORED, name="folder/")
-    with pytest.raises(PreflightFailed, match="holds no files"):
-        preflight(tmp_path / "a.zip")
-
-
-@pytest.mark.parametrize(
-    "content", [b"no ZIP at all", b"PK\x05\x06", b"\0" * 1000, b"PK\x03\x04" + b"\0" * 90]
-)
-def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(PreflightFailed):
-        preflight(tmp_path / "a.zip")
-
-
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_a_damaged_archive_is_judged_and_never_crashes(tmp_path: Path, data: st.DataObject) -> None:
-    path = tmp_path / "a.zip"
-    write(path, zipfile.ZIP_DEFLATED)
-    content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
-    with suppress(PreflightFailed):
-        preflight(path)
-    directory_digest(path)
-
-
-@pytest.mark.parametrize("prefix", [b"", b"#!/bin/sh\n" * 20])
-@pytest.mark.parametrize("comment", [b"", b"a comment", b"PK\x05"])
-def test_the_directory_is_found(prefix: bytes, comment: bytes) -> None:
+def zipped(count: int = 5, comment: bytes = b"") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.comment = comment
-        for number in range(5):
-            archive.writestr(f"file{number}", b"x" * number)
-    content = prefix + buffer.getvalue()
-    assert directory_offset(io.BytesIO(content), len(content)) == content.index(b"PK\x01\x02")
+        for number in range(count):
+            archive.writestr(f"file{number}", b"x" * (number % 7))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("prefix", [b"", b"#!/bin/sh\n" * 20])
+@pytest.mark.parametrize("comment", [b"", b"a comment", b"PK\x05", b"x" * 65535])
+def test_the_directory_is_found(prefix: bytes, comment: bytes) -> None:
+    content = prefix + zipped(comment=comment)
+    found = find(content)
+    assert found.offset == content.index(b"PK\x01\x02")
+    assert (found.entries, found.shift, found.faults) == (5, len(prefix), ())
+    assert content[found.offset + found.size :].startswith(b"PK\x05\x06")
 
 
 def test_the_directory_of_a_zip64_is_found() -> None:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for number in range(65_536):
-            archive.writestr(f"{number}", b"")
-    content = buffer.getvalue()
+    content = zipped(65_536)
     assert b"PK\x06\x06" in content
-    assert directory_offset(io.BytesIO(content), len(content)) == content.index(b"PK\x01\x02")
+    for prefix in (b"", b"prefix"):
+        found = find(prefix + content)
+        assert found.offset == (prefix + content).index(b"PK\x01\x02")
+        assert (found.entries, found.shift, found.faults) == (65_536, len(prefix), ())
 
 
-def test_two_builds_never_share_a_digest(tmp_path: Path) -> None:
-    one, other = tmp_path / "one.zip", tmp_path / "other.zip"
-    for path, byte in ((one, b"a"), (other, b"b")):
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("big"), byte * 200_000)
-            archive.writestr(zipfile.ZipInfo("same"), b"x" * 200_000)
-    assert directory_digest(one) != directory_digest(other)
+def test_a_longer_zip64_record_is_found_where_the_locator_tells() -> None:
+    content = bytearray(craft(Member(), zip64=True))
+    at = content.index(b"PK\6\6")
+    content[at + 4 : at + 12] = (44 + 100).to_bytes(8, "little")
+    content[at + 56 : at + 56] = bytes(100)
+    locator = content.index(b"PK\6\7")
+    content[locator + 8 : locator + 16] = at.to_bytes(8, "little")
+    assert find(bytes(content)).faults == ()
+    assert find(bytes(content)).offset == content.index(b"PK\1\2")
 
 
-def test_any_other_file_is_told_by_its_end(tmp_path: Path) -> None:
-    path = tmp_path / "no.zip"
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"no ZIP at all", "not-a-zip"),
+        (b"\0" * 1000, "not-a-zip"),
+        (b"", "not-a-zip"),
+        (b"PK\x05\x06", "truncated"),
+        (b"PK\x03\x04" + b"\0" * 90, "truncated"),
+        (craft(Member())[:-1], "truncated"),
+        (craft(Member(), comment=b"a comment")[:-1], "truncated"),
+        (b"PK\x07\x08" + b"\0" * 90, "several-disks"),
+        (craft(Member(), disk=1), "several-disks"),
+        (craft(Member(), here=0), "several-disks"),
+        (craft(Member(), zip64=True, disks=2), "several-disks"),
+        (craft(Member(), size=10_000), "damaged-directory"),
+        (craft(Member(), offset=10_000), "damaged-directory"),
+        (craft(Member(), size=20), "damaged-directory"),
+        (craft(Member()) + b"trailing", "trailing-bytes"),
+        (craft(Member(), comment=craft(Member())[-22:]), "damaged-directory"),
+        (craft(Member(), comment=craft(Member())[-22:] + b"x"), "damaged-directory"),
+        (craft(Member(), zip64=True).replace(b"PK\6\6", b"PK\6\5"), "damaged-directory"),
+        (craft(Member(), zip64=True).replace(b"PK\6\6\x2c", b"PK\6\6\x2d"), "damaged-directory"),
+    ],
+)
+def test_what_is_wrong_with_the_end_is_told(content: bytes, code: str) -> None:
+    assert fault(content).startswith(code + ":")
+
+
+def test_records_that_disagree_are_damage() -> None:
+    content = bytearray(craft(Member(), zip64=True))
+    content[-12:-10] = (2).to_bytes(2, "little")  # the end record's count, beside that of the ZIP64 one
+    assert "damaged-directory: the end record and the ZIP64 end record disagree" in fault(bytes(content))
+
+
+def test_a_zip_cut_inside_a_stored_zip_is_no_self_extractor() -> None:
+    inner = craft(Member(b"inner"))
+    outer = craft(Member(b"data.zip", inner), Member(b"after", b"x" * 1000))
+    cut = outer[: outer.index(inner) + len(inner) + 300]
+    assert "truncated: it begins with" in fault(cut)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"), [(b"7z\xbc\xaf\x27\x1c", "7z"), (b"Rar!\x1a\x07\1\0", "RAR"), (b"\x1f\x8b\x08", "gzip")]
+)
+def test_another_archive_is_told_by_its_kind(head: bytes, kind: str) -> None:
+    assert kind in fault(head + bytes(100))
+
+
+def test_the_digest_is_that_of_the_directory_and_all_that_follows() -> None:
+    for content in (zipped(), b"prefix" + zipped(comment=b"a comment"), zipped(65_536)):
+        expected = hashlib.sha256(content[content.index(b"PK\1\2") :]).hexdigest()
+        assert digest(content) == expected
+
+
+def test_two_builds_never_share_a_digest() -> None:
+    one = craft(Member(b"big", b"a" * 200_000), Member(b"same"))
+    other = craft(Member(b"big", b"b" * 200_000), Member(b"same"))
+    assert digest(one) != digest(other)
+
+
+def test_any_other_file_is_told_by_its_last_64_kib() -> None:
     content = random.Random(1).randbytes(100_000)
-    path.write_bytes(content)
-    before = directory_digest(path)
-    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert directory_digest(path) != before
+    assert digest(content) == hashlib.sha256(content[-65535:]).hexdigest()
+
+
+@given(content=st.binary(max_size=300), offset=st.integers(0, 2**32 - 1), size=st.integers(0, 2**32 - 1))
+def test_anything_has_a_digest_or_an_offset_within(content: bytes, offset: int, size: int) -> None:
+    content += craft(size=size, offset=offset)
+    digest(content)
+    try:
+        at = directory_offset(partial(read, BuildInMemory(content)), len(content))
+    except ValueError:
+        return
+    assert 0 <= at <= len(content)

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pk_upload.archive import Fingerprint
 from pk_upload.errors import StateLocked
 from pk_upload.events import Event, Warned
 from pk_upload.transfer import forget, kept
@@ -38,7 +39,6 @@ from pk_upload.transfer.records import (
     replay,
     retold,
 )
-from pk_upload.transfer.source import Fingerprint
 from pk_upload.transfer.state_dir import default_state_dir, journal_path, read
 
 pytestmark = pytest.mark.anyio
@@ -219,7 +219,7 @@ async def test_a_damaged_journal_is_named_and_set_aside(tmp_path: Path) -> None:
 
 
 async def test_a_run_killed_while_it_began_leaves_nothing_to_complain_of(tmp_path: Path) -> None:
-    path = journal_path(tmp_path, BEGUN)
+    path = journal_path(tmp_path, BEGUN.run)
     for length in range(1, len(encode(BEGUN))):
         path.write_bytes(encode(BEGUN)[:length])
         found, events = await keep(tmp_path)
@@ -440,7 +440,7 @@ async def test_a_journal_cut_anywhere_is_gone_on_with(
 async def test_a_journal_under_another_runs_name_is_not_trusted(tmp_path: Path) -> None:
     other = Begun(FORMAT, "/other.zip", PRINT, BEGUN.api_url, "app", "1.0")
     await keep(tmp_path, *UPLOADED[1:], about=other)
-    journal_path(tmp_path, other).rename(journal_path(tmp_path, BEGUN))
+    journal_path(tmp_path, other.run).rename(journal_path(tmp_path, BEGUN.run))
     found, events = await keep(tmp_path)
     assert found == set()
     assert "another run" in str(events[0])
@@ -467,12 +467,12 @@ async def test_a_state_directory_that_is_taken_away_fails_no_run(tmp_path: Path)
 
 
 async def test_a_pipe_in_the_place_of_a_journal_blocks_nothing(tmp_path: Path) -> None:
-    os.mkfifo(journal_path(tmp_path, BEGUN))
+    os.mkfifo(journal_path(tmp_path, BEGUN.run))
     with anyio.fail_after(20):
         found, events = await keep(tmp_path, VersionAsked())
     assert found == set()
     assert "no regular file" in str(events[0])
-    os.mkfifo(journal_path(tmp_path, BEGUN).with_name(f"{'e' * 24}.journal"))
+    os.mkfifo(journal_path(tmp_path, BEGUN.run).with_name(f"{'e' * 24}.journal"))
     assert sorted(each.damage or "" for each in kept(tmp_path)) == ["", "it is no regular file"]
 
 

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from pk_upload.archive import Fingerprint
 from pk_upload.errors import StateLocked
 from pk_upload.events import Event, Warned
 from pk_upload.transfer import lock
@@ -40,7 +41,6 @@ from pk_upload.transfer.records import (
     VersionMade,
     encode,
 )
-from pk_upload.transfer.source import Fingerprint
 from pk_upload.transfer.state_dir import journals
 
 CHUNKS = 12

@@ -10,6 +10,7 @@ from typing import cast
 import anyio
 import pytest
 
+from pk_upload.archive import BuildFile
 from pk_upload.errors import Stalled
 from pk_upload.transfer import wire
 from pk_upload.transfer.content import PIECE, Buffers, Content
@@ -85,7 +86,7 @@ async def test_where_the_disk_is_slow_the_lanes_take_turns(
     with ours, theirs:
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * PIECE)
-        async with Source(path) as source:
+        async with Source(BuildFile(path)) as source:
             content = Content(
                 source,
                 Chunk(0, 0, 3 * PIECE, 3 * PIECE),

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pk_upload.archive import Packing as Packing
     from pk_upload.errors import PkUploadError as PkUploadError
     from pk_upload.http import RetryPolicy as RetryPolicy
     from pk_upload.patchkit import PatchKit as PatchKit
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Packing": "pk_upload.archive",
     "PatchKit": "pk_upload.patchkit",
     "PkUploadError": "pk_upload.errors",
     "Release": "pk_upload.release",

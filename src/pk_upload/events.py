@@ -31,7 +31,9 @@ __all__ = [
 
 log = logging.getLogger("pk_upload")
 
-StageName = Literal["version", "upload", "processing", "checks", "publishing", "scheduled", "done"]
+StageName = Literal[
+    "preflight", "packing", "version", "upload", "processing", "checks", "publishing", "scheduled", "done"
+]
 Severity = Literal["info", "warning", "error"]
 
 

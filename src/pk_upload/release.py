@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import anyio
 
 from pk_upload.answers import moment
-from pk_upload.archive import preflight
+from pk_upload.archive import Packing
 from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError
 from pk_upload.events import Message, OnEvent, Stage, emitter
 from pk_upload.patchkit import PatchKit, Version
-from pk_upload.steps import Run, Wishes, check, find_or_make_draft, process, publish, scheduled_for
-from pk_upload.transfer import Source, Tally, TransferConfig, journal_of, out_of_time
+from pk_upload.steps import (
+    Inspection,
+    Run,
+    Wishes,
+    check,
+    find_or_make_draft,
+    process,
+    publish,
+    scheduled_for,
+)
+from pk_upload.transfer import Tally, TransferConfig, opened, out_of_time
 
 __all__ = ["Release", "release"]
 
@@ -59,18 +67,21 @@ async def release(
     publish: bool = False,
     wait: bool = True,
     overwrite_draft: bool = False,
+    strict: bool = False,
+    packing: Packing | None = None,
     processing_timeout: float = DAY,
     publishing_timeout: float = DAY,
     timeout: float | None = None,
     config: TransferConfig | None = None,
     on_event: OnEvent | None = None,
 ) -> Release:
-    """Makes the ZIP `source` a version of `app`, and publishes it if `publish`.
+    """Makes `source`, a ZIP or a folder, a version of `app`, and publishes it if `publish`.
 
-    With `wait` false it returns as soon as the service has accepted the upload for processing; with `publish`
-    the service then publishes by itself. `overwrite_draft` puts the build into a draft that exists. The
-    timeouts are seconds; `timeout` bounds the whole run. Called again with the same source, app and label it
-    goes on where it was interrupted.
+    A build with errors is refused before a byte is sent, with `strict` one with warnings too; `packing` says
+    how a folder becomes a ZIP. With `wait` false it returns as soon as the service has accepted the upload
+    for processing; with `publish` the service then publishes by itself. `overwrite_draft` puts the build into
+    a draft that exists. The timeouts are seconds; `timeout` bounds the whole run. Called again with the same
+    source, app and label it goes on where it was interrupted.
 
     Raises `SourceUnreadable`, `PreflightFailed`, `DraftExists`, `UploadFailed`, `ProcessingFailed`,
     `PublishingFailed`, `GaveUpWaiting`, `StateError`, and what `PatchKit` raises.
@@ -90,14 +101,20 @@ async def release(
     patchkit = patchkit.listening(emit, retries=config.retries)
     run: Run | None = None
     with anyio.move_on_after(timeout):
-        async with Source(Path(source)) as opened:
-            await opened.inspect(preflight)
-            async with journal_of(
-                opened, patchkit, config=config, emit=emit, app=app, label=label
-            ) as journal:
-                run = Run(patchkit, opened, journal, wishes, config, emit, Tally(emit, opened.size))
-                version = await _steps(run)
-                return await _done(run, version, began)
+        inspection = Inspection(patchkit, app, emit, strict=strict)
+        async with opened(
+            patchkit,
+            source,
+            packing=packing,
+            inspect=inspection.look,
+            config=config,
+            emit=emit,
+            app=app,
+            label=label,
+        ) as (build, journal):
+            run = Run(patchkit, build, journal, wishes, config, emit, Tally(emit, build.size))
+            version = await _steps(run)
+            return await _done(run, version, began)
     raise _out_of_time(run, timeout)
 
 

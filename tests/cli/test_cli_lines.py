@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pk_upload.answers import moment
 from pk_upload.cli.lines import Alarms, JsonLines, Lines
 from pk_upload.cli.tracking import Tracking
-from pk_upload.cli.wording import duration, size
 from pk_upload.events import (
     Bytes,
     ChunkRetry,
@@ -25,6 +24,7 @@ from pk_upload.events import (
     Warned,
 )
 from pk_upload.redaction import Redactor, plain
+from pk_upload.units import duration, size
 
 MIB = 1024 * 1024
 

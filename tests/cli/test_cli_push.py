@@ -85,7 +85,7 @@ def test_sources_that_are_no_good(live: Live, tmp_path: Path, dry: bool) -> None
     (tmp_path / "folder").mkdir()
     with zipfile.ZipFile(tmp_path / "method.zip", "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("game.exe", "x" * 100)
-    codes = {"missing.zip": 2, "folder": 2, "text.zip": 10, "empty.zip": 10, "method.zip": 10}
+    codes = {"missing.zip": 2, "folder": 10, "text.zip": 10, "empty.zip": 10, "method.zip": 10}
     for name, code in codes.items():
         how = ("--dry-run",) if dry else ()
         done = live.pk("push", tmp_path / name, "--app", "x", "--label", "1", "--json", *how)

@@ -16,12 +16,14 @@ __all__ = ["Answer", "Desk", "Errand"]
 class Answer:
     """A result: `value` is what `--json` prints, made of plain values and structs; `text` is for people.
 
-    `candid` is for the one answer that shows a key on purpose: the sandbox's own.
+    `candid` is for the one answer that shows a key on purpose: the sandbox's own. `exit_code` is what the
+    command returns, for one whose answer may be bad news.
     """
 
     value: Any
     text: str
     candid: bool = False
+    exit_code: int = 0
 
 
 class Desk(Protocol):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import CONCURRENCY, DAY, RATE, SECONDS, SIZE, SOURCE
+from pk_upload.cli.values import CONCURRENCY, DAY, RATE, SECONDS, SIZE, SOURCE, TEXT
 
 __all__ = [
     "Command",
@@ -21,8 +21,11 @@ __all__ = [
     "Option",
     "app_option",
     "call_options",
+    "folder_options",
     "global_options",
+    "ignore_option",
     "state_option",
+    "strict_option",
     "transfer_options",
     "waiting_option",
 ]
@@ -82,6 +85,40 @@ class Group(Command, click.Group):
 def app_option(function: F) -> F:
     """The option that names the app."""
     return _kept("--app", metavar="SECRET", help="The app's secret.  [env: PATCHKIT_APP]")(function)
+
+
+def folder_options(function: F) -> F:
+    """The options for a source that is a folder."""
+    where = "Folder options"
+    return _all(
+        function,
+        _kept(
+            "--compression",
+            section=where,
+            type=click.Choice(["auto", "store", "deflate"]),
+            help="store reads the files where they are, deflate packs them into a temporary file first, "
+            "auto takes what is likely to end sooner.  [default: auto]",
+        ),
+        ignore_option,
+    )
+
+
+def ignore_option(function: F) -> F:
+    """The option that leaves a part of a folder out."""
+    return _kept(
+        "--ignore",
+        section="Folder options",
+        metavar="PATTERN",
+        multiple=True,
+        type=TEXT,
+        help="Leave out what matches, as in a .gitignore; may be repeated. The patterns in SOURCE's file "
+        ".pkignore come first. Version control is left out unless '!.git' brings it back.",
+    )(function)
+
+
+strict_option = click.option(
+    "--strict", is_flag=True, help="Refuse a build with warnings as well, not only one with errors."
+)
 
 
 def global_options(function: F) -> F:

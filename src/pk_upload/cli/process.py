@@ -27,9 +27,10 @@ def run(arguments: list[str], interruption: Interruption) -> int:
             from pk_upload.cli.running import perform
 
             answer = perform(errand, settings, interruption, output)
-            if answer is not None:
-                output.answer(answer)
-            return 0
+            if answer is None:
+                return 0
+            output.answer(answer)
+            return answer.exit_code
         except Exception as error:
             return output.failure(error)
     except OSError as error:  # not even the failure can be written

@@ -13,7 +13,15 @@ import click
 
 from pk_upload.cli.changelog import read_changelog
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, app_option, global_options, transfer_options, waiting_option
+from pk_upload.cli.options import (
+    Command,
+    app_option,
+    folder_options,
+    global_options,
+    strict_option,
+    transfer_options,
+    waiting_option,
+)
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import SOURCE, TEXT
 from pk_upload.errors import UsageError
@@ -22,12 +30,13 @@ if TYPE_CHECKING:
     from pk_upload.patchkit import PatchKit
     from pk_upload.release import Release
 
-__all__ = ["push"]
+__all__ = ["Wish", "push"]
 
 EPILOG = """\
 \b
 Examples:
   pk-upload push build.zip --app SECRET --label 1.4.2 --changelog @CHANGES.txt --publish
+  pk-upload push ./build --app SECRET --label 1.4.2 --publish      a folder, without making a ZIP
   pk-upload push build.zip --label 1.4.2 --no-wait         the app from PATCHKIT_APP
   pk-upload push build.zip --app SECRET --label 1.4.2 --dry-run
   pk-upload push build.zip --publish --sandbox             try it, without an account
@@ -37,7 +46,7 @@ Interrupted, the same command goes on where it stopped.
 
 
 @dataclass(frozen=True, slots=True)
-class _Push:
+class Wish:
     """What the flags ask for. `app` is `None` where the embedded sandbox has yet to make it."""
 
     source: Path
@@ -47,6 +56,7 @@ class _Push:
     publish: bool
     wait: bool
     overwrite_draft: bool
+    strict: bool
     sandbox: bool
     processing_timeout: float
     publishing_timeout: float
@@ -71,9 +81,11 @@ class _Push:
     help="Against a sandbox inside this process: no account, no network, nothing is kept. "
     "Without --app it makes an app, without --label the file's name is the label.",
 )
-@click.option("--dry-run", is_flag=True, help="Check the source, say what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Check the source, list what would go, and do nothing.")
+@strict_option
 @waiting_option("processing")
 @waiting_option("publishing")
+@folder_options
 @transfer_options
 @global_options
 @click.pass_obj
@@ -87,10 +99,13 @@ def push(
     overwrite_draft: bool,
     sandbox: bool,
     dry_run: bool,
+    strict: bool,
     processing_timeout: float,
     publishing_timeout: float,
 ) -> Errand:
-    """Uploads SOURCE, a ZIP, as a version of an app, sees it processed and, with --publish, published."""
+    """Uploads SOURCE, a ZIP or a folder, as a version of an app, sees it processed and, with --publish,
+    published.
+    """
     if sandbox:
         from pk_upload.cli.embedded import forbid_addresses
 
@@ -100,14 +115,14 @@ def push(
                 "--sandbox and --resume-from exclude each other", hint="Leave one of the two out."
             )
         app = settings.given.get("app")  # the environment's is on the real service
-        label = label or _printable(Path(source).stem)
+        label = label or _printable(Path(source).absolute().stem)
     else:
         app = settings.require_app()
     if not label:
         raise UsageError("no label", hint="Give one with --label: it is what players see the version called.")
     if not (sandbox or dry_run):
         settings.require_key()
-    wish = _Push(
+    wish = Wish(
         source=Path(source),
         app=app,
         label=label,
@@ -115,17 +130,20 @@ def push(
         publish=publish,
         wait=wait,
         overwrite_draft=overwrite_draft,
+        strict=strict,
         sandbox=sandbox,
         processing_timeout=processing_timeout,
         publishing_timeout=publishing_timeout,
     )
     if dry_run:
-        return Errand(lambda _: _rehearse(settings, wish))
+        from pk_upload.cli.rehearsal import rehearse
+
+        return Errand(lambda desk: rehearse(settings, wish, desk))
     resumable = not sandbox and settings.given.get("resume", True)
     return Errand(lambda desk: _push(settings, wish, desk), resumable=resumable)
 
 
-async def _push(settings: Settings, wish: _Push, desk: Desk) -> Answer:
+async def _push(settings: Settings, wish: Wish, desk: Desk) -> Answer:
     from pk_upload.release import release
 
     config = settings.transfer(resume=not wish.sandbox)
@@ -140,6 +158,8 @@ async def _push(settings: Settings, wish: _Push, desk: Desk) -> Answer:
             publish=wish.publish,
             wait=wish.wait,
             overwrite_draft=wish.overwrite_draft,
+            strict=wish.strict,
+            packing=settings.packing(),
             processing_timeout=wish.processing_timeout,
             publishing_timeout=wish.publishing_timeout,
             timeout=settings.timeout,
@@ -150,7 +170,7 @@ async def _push(settings: Settings, wish: _Push, desk: Desk) -> Answer:
 
 
 @asynccontextmanager
-async def _patchkit(settings: Settings, wish: _Push, desk: Desk) -> AsyncIterator[PatchKit]:
+async def _patchkit(settings: Settings, wish: Wish, desk: Desk) -> AsyncIterator[PatchKit]:
     from pk_upload.cli.client import connected
     from pk_upload.cli.embedded import embedded
 
@@ -160,44 +180,8 @@ async def _patchkit(settings: Settings, wish: _Push, desk: Desk) -> AsyncIterato
         yield patchkit
 
 
-async def _rehearse(settings: Settings, wish: _Push) -> Answer:
-
-    from pk_upload.archive import preflight
-    from pk_upload.cli.wording import size
-    from pk_upload.transfer import Source
-    from pk_upload.transfer.plan import Plan
-
-    config = settings.transfer()
-    async with Source(wish.source) as opened:
-        found = await opened.inspect(preflight)
-        total = opened.size
-    chunks = len(Plan(total, config.chunk_size))
-    value = {
-        "source": str(wish.source),
-        "bytes_total": total,
-        "chunks": chunks,
-        "chunk_size": config.chunk_size,
-        "files": found.files,
-        "bytes_unpacked": found.unpacked,
-        "app": wish.app,
-        "label": wish.label,
-        "changelog": wish.changelog,
-        "publish": wish.publish,
-        "wait": wish.wait,
-        "overwrite_draft": wish.overwrite_draft,
-    }
-    then = "then published" if wish.publish else "then left as a draft"
-    cut = f"{_counted(chunks, 'chunk')} of {size(config.chunk_size)}"
-    text = (
-        f"would upload {wish.source}: {size(total)} in {cut}\n"
-        f"{_counted(found.files, 'file')}, {size(found.unpacked)} unpacked\n"
-        f"as the version {wish.label!r} of {wish.app or 'a new app'}, {then}"
-    )
-    return Answer(value, text)
-
-
-def _summary(done: Release, wish: _Push) -> str:
-    from pk_upload.cli.wording import size
+def _summary(done: Release, wish: Wish) -> str:
+    from pk_upload.units import size
 
     sent = f"{size(done.bytes_sent)} sent, {size(done.bytes_resumed)} resumed"
     lines = [
@@ -213,11 +197,7 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _outcome(done: Release, wish: _Push) -> str:
+def _outcome(done: Release, wish: Wish) -> str:
     from pk_upload.answers import moment
 
     if done.published:

@@ -21,7 +21,7 @@ Exit codes:
   0  ok                          7    network or server
   1  anything else               8    lock timeout
   2  usage, or no such source    9    upload failed
-  3  authentication              10   the source is no good ZIP
+  3  authentication              10   the source is no good build
   4  not found                   11   state locked or damaged
   5  conflict                    12   gave up waiting; the service still works on it
   6  processing or publishing    130  interrupted
@@ -44,6 +44,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
     cls=Group,
     places={
         "push": "pk_upload.cli.push:push",
+        "check": "pk_upload.cli.check:check",
         "upload": "pk_upload.cli.upload:upload",
         "app": "pk_upload.cli.app:app",
         "version": "pk_upload.cli.version:version",

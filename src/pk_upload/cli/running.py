@@ -19,9 +19,9 @@ from pk_upload.cli.interruption import Interruption
 from pk_upload.cli.lines import Alarms, JsonLines, Lines, View
 from pk_upload.cli.output import Interrupted, Output
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.wording import amounts
 from pk_upload.errors import first_cause
 from pk_upload.events import Bytes, Event, OnEvent, Warned, emitter
+from pk_upload.units import amounts
 
 __all__ = ["perform"]
 

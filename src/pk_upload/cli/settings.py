@@ -11,6 +11,7 @@ from pk_upload.errors import UsageError
 from pk_upload.redaction import passwords
 
 if TYPE_CHECKING:
+    from pk_upload.archive import Packing
     from pk_upload.transfer import TransferConfig
 
 __all__ = ["SANDBOX_KEY", "Settings"]
@@ -119,6 +120,13 @@ class Settings:
             )
         except UsageError as error:
             raise UsageError(error.message, hint="--help shows what the transfer options take.") from None
+
+    def packing(self) -> Packing:
+        """How a folder is to become a ZIP; raises `UsageError` for values that make no sense."""
+        from pk_upload.archive import Packing
+
+        names = ("compression", "ignore")
+        return Packing(**{name: self.given[name] for name in names if name in self.given})
 
     def secrets(self) -> set[str]:
         """Every text that must not be shown, found even where the arguments could not be parsed."""

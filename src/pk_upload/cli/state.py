@@ -136,7 +136,7 @@ def _named(beginning: str, found: Sequence[Kept]) -> Kept:
 
 
 def _row(each: Kept) -> list[str]:
-    from pk_upload.cli.wording import amounts
+    from pk_upload.units import amounts
 
     if each.damage is not None:
         return [each.id[:8], "damaged", each.damage, "", ""]

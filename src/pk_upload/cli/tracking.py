@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pk_upload.cli.pace import Speed
-from pk_upload.cli.wording import ACTIVITIES, amounts, duration, size
+from pk_upload.cli.wording import ACTIVITIES
 from pk_upload.events import Bytes, Event, Lanes, Progress, Stage, StageName
+from pk_upload.units import amounts, duration, size
 
 __all__ = ["Tracking"]
 

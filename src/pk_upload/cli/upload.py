@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, global_options, transfer_options
+from pk_upload.cli.options import Command, folder_options, global_options, transfer_options
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import SOURCE
 
@@ -23,11 +23,15 @@ Interrupted, the same command goes on where it stopped.
 
 @click.command(cls=Command, epilog=EPILOG, short_help="Upload the bytes alone.")
 @click.argument("source", type=SOURCE)
+@folder_options
 @transfer_options
 @global_options
 @click.pass_obj
 def upload(settings: Settings, source: str) -> Errand:
-    """Uploads the bytes of SOURCE and prints the upload's id; what to do with it is up to you."""
+    """Uploads the bytes of SOURCE, a file, or a folder as a ZIP, and prints the upload's id.
+
+    What to do with it is up to you.
+    """
     settings.require_key()
 
     async def work(desk: Desk) -> Answer:
@@ -36,7 +40,12 @@ def upload(settings: Settings, source: str) -> Errand:
 
         async with connected(settings, desk.emit) as patchkit:
             done = await deliver(
-                patchkit, source, timeout=settings.timeout, config=settings.transfer(), on_event=desk.emit
+                patchkit,
+                source,
+                packing=settings.packing(),
+                timeout=settings.timeout,
+                config=settings.transfer(),
+                on_event=desk.emit,
             )
         value = {
             "upload_id": done.upload_id,

@@ -37,6 +37,11 @@ class Journal:
         self._file: AsyncFileIO | None = None
         self._turn = anyio.Lock()
 
+    @property
+    def directory(self) -> Path | None:
+        """Where the file is, if there is one."""
+        return self._path.parent if self._file is not None and self._path is not None else None
+
     async def record(self, record: Record) -> None:
         """Writes `record` down, then counts it."""
         # One after the other and to the end, or a line could land after one that takes it back.
@@ -69,7 +74,7 @@ class Journal:
         if self._path is not None:
             try:
                 with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(self._path.unlink)
+                    await anyio.to_thread.run_sync(_remove, self._path)
             except (FileNotFoundError, NotADirectoryError):
                 return  # whoever took it away has done so for us
             except OSError as error:
@@ -107,7 +112,7 @@ async def open_journal(begun: Begun, emit: OnEvent, *, state_dir: Path | None) -
     if state_dir is None:
         yield _forgetful(begun, emit)
         return
-    path = journal_path(state_dir, begun)
+    path = journal_path(state_dir, begun.run)
     try:
         with anyio.CancelScope(shield=True):  # a lock that is had must also be let go of
             lock = await anyio.to_thread.run_sync(_prepared, path)
@@ -133,6 +138,11 @@ def _prepared(path: Path) -> filelock.BaseFileLock:
     lock = acquire(path)
     clear_out(path.parent, time.time())
     return lock
+
+
+def _remove(path: Path) -> None:
+    path.with_suffix(".sums").unlink(missing_ok=True)
+    path.unlink()
 
 
 def _forgetful(begun: Begun, emit: OnEvent) -> Journal:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from pk_upload.archive import Fingerprint
 from pk_upload.errors import StateError
 from pk_upload.transfer.lock import held, holder
 from pk_upload.transfer.plan import Plan
 from pk_upload.transfer.records import FORMAT, Begun, Damaged, State
-from pk_upload.transfer.source import Fingerprint
 from pk_upload.transfer.state_dir import journals, read
 
 __all__ = ["Kept", "forget", "kept"]
@@ -61,6 +61,7 @@ def forget(directory: Path, name: str) -> None:
     try:
         with held(path):
             path.unlink(missing_ok=True)
+            path.with_suffix(".sums").unlink(missing_ok=True)
     except OSError as error:
         raise StateError(f"{path} cannot be removed: {error.strerror or error}") from None
 

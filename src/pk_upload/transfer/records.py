@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from pk_upload.archive import Fingerprint
 from pk_upload.transfer.confirmed import Confirmed
-from pk_upload.transfer.source import Fingerprint
 
 __all__ = [
     "FORMAT",
@@ -25,6 +25,7 @@ __all__ = [
     "JobStarted",
     "PublishAsked",
     "Record",
+    "RunName",
     "State",
     "UploadDropped",
     "UploadMade",
@@ -44,8 +45,20 @@ LONGEST_LINE = 1 << 20
 Counted: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
+class RunName(NamedTuple):
+    """What tells one run from another, whatever became of the source: each has a journal."""
+
+    source: str
+    api_url: str
+    app: str
+    label: str
+
+
 class Begun(msgspec.Struct, frozen=True, tag="begun"):
-    """What the journal is about: the first record, and again when the source has changed."""
+    """What the journal is about: the first record, and again when the source has changed.
+
+    `compression` is how a folder is made a ZIP: one that goes on must do it the same way.
+    """
 
     format: int
     source: str
@@ -53,11 +66,11 @@ class Begun(msgspec.Struct, frozen=True, tag="begun"):
     api_url: str
     app: str = ""
     label: str = ""
+    compression: Literal["", "store", "deflate"] = ""
 
     @property
-    def run(self) -> tuple[str, str, str, str]:
-        """What tells one run from another, whatever became of the source: each has a journal."""
-        return self.source, self.api_url, self.app, self.label
+    def run(self) -> RunName:
+        return RunName(self.source, self.api_url, self.app, self.label)
 
 
 class VersionAsked(msgspec.Struct, frozen=True, tag="version-asked"):

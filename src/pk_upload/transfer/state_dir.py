@@ -14,7 +14,7 @@ from platformdirs import user_state_path
 from pk_upload.errors import StateError, StateLocked
 from pk_upload.transfer.lock import held
 from pk_upload.transfer.private import open_private
-from pk_upload.transfer.records import LONGEST_LINE, Begun, Damaged, State, replay
+from pk_upload.transfer.records import LONGEST_LINE, Damaged, RunName, State, replay
 
 __all__ = [
     "clear_out",
@@ -54,9 +54,9 @@ def prepare(directory: Path) -> None:
             directory.chmod(0o700)
 
 
-def journal_path(directory: Path, about: Begun) -> Path:
+def journal_path(directory: Path, run: RunName) -> Path:
     """One journal for each source, server, app and label."""
-    what = "\0".join(about.run)
+    what = "\0".join(run)
     return directory / f"{hashlib.sha256(what.encode()).hexdigest()[:24]}.journal"
 
 
@@ -89,7 +89,7 @@ def read(path: Path, *, digests: bool = False) -> tuple[State, int]:
 def clear_out(directory: Path, now: float) -> None:
     """Removes what has not been touched for long; `now` is Unix seconds. What cannot be removed stays."""
     with suppress(OSError):
-        for suffix in (".journal", ".damaged", ".new", ".pid", ".lock"):
+        for suffix in (".journal", ".damaged", ".new", ".sums", ".pid", ".lock"):
             for path in journals(directory, suffix):
                 with suppress(OSError, StateLocked):
                     if _is_old(path, now):

@@ -12,7 +12,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import anyio
-import msgspec
 
 from pk_upload.errors import StateError, first_cause
 from pk_upload.events import OnEvent, Stage, Warned
@@ -36,8 +35,8 @@ async def take_over(directory: Path, former: str, begun: Begun, source: Source, 
     one of `begun`, which an earlier run has taken over, and for another content. Raises `StateLocked` while a
     run holds either.
     """
-    old = journal_path(directory, msgspec.structs.replace(begun, source=former))
-    new = journal_path(directory, begun)
+    old = journal_path(directory, begun.run._replace(source=former))
+    new = journal_path(directory, begun.run)
     try:
         locks = await anyio.to_thread.run_sync(_locked, {old, new})
         try:

@@ -1,0 +1,52 @@
+"""The symbolic links of an archive: read as they pass, and followed once all are known."""
+
+from __future__ import annotations
+
+from pk_upload.archive.build import Build
+from pk_upload.archive.checks.content import beginning
+from pk_upload.archive.checks.entries import Entry, Report
+from pk_upload.archive.checks.findings import printable
+from pk_upload.archive.checks.links import leaves
+from pk_upload.archive.checks.packing import LINK
+from pk_upload.archive.problems import DAMAGED_LINK, LINK_LEAVES, TOO_MANY_LINKS
+
+__all__ = ["Symlinks"]
+
+LONGEST = 4096  # bytes of a target: no system takes more
+ROOM = 4 * 1024 * 1024  # bytes of all names and targets together; following them takes time, too
+OWN = 64  # bytes that a link counts for besides
+
+
+class Symlinks:
+    """Takes the entries one after another, then tells which links leave the archive."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._targets: dict[str, str] = {}
+        self._damaged: list[tuple[str, str]] = []
+        self._room = ROOM
+
+    def see(self, entry: Entry) -> None:
+        """Reads the target if the entry is a link. Raises what the build raises."""
+        if entry.mode is None or entry.mode >> 12 != LINK or self._room < 0:
+            return
+        self._room -= len(entry.name) + OWN
+        if not 0 < entry.size <= LONGEST:
+            self._damaged.append((entry.text, f"it is a link, and its target has {entry.size:,} bytes"))
+            return
+        target = beginning(self._build, entry, LONGEST)
+        self._room -= len(target)
+        if len(target) != entry.size:
+            self._damaged.append((entry.text, "it is a link, and its target cannot be read"))
+        else:
+            self._targets[entry.text.removesuffix("/")] = target.decode("utf-8", "backslashreplace")
+
+    def report(self, report: Report) -> None:
+        """Tells what is wrong with the links."""
+        for name, message in self._damaged:
+            report(DAMAGED_LINK, name, message)
+        for name, target in self._targets.items():
+            if leaves(name, self._targets):
+                report(LINK_LEAVES, name, f"it is a link that leaves the archive: {printable(target)}")
+        if self._room < 0:
+            report(TOO_MANY_LINKS, None, f"of its links only the first {len(self._targets):,} were followed")

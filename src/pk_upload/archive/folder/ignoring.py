@@ -1,0 +1,63 @@
+"""What of a folder stays behind: version control, and what `.pkignore` and the user's patterns name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from pk_upload.archive.build import unreadable
+from pk_upload.errors import UsageError
+
+__all__ = ["IGNORE_FILE", "VERSION_CONTROL", "Ignoring"]
+
+IGNORE_FILE = ".pkignore"
+VERSION_CONTROL = (".git", ".hg", ".svn", ".bzr", ".jj", "_darcs", "CVS")
+LARGEST = 1024 * 1024  # bytes of an ignore file
+
+
+class Ignoring:
+    """The patterns for one folder, in the syntax and with the meaning of git's.
+
+    They come from its `.pkignore` and after it from `patterns`; a later one beats an earlier one. So `!.git`
+    brings back what is left out by default. Raises `UsageError` for a pattern that means nothing,
+    `SourceUnreadable` if the file cannot be read.
+    """
+
+    def __init__(self, folder: Path, patterns: Iterable[str] = ()) -> None:
+        own = [f"/{IGNORE_FILE}", *VERSION_CONTROL]
+        self._spec = _compiled([*own, *_lines(folder / IGNORE_FILE), *patterns])
+        self._own = _compiled(VERSION_CONTROL)
+
+    def __call__(self, name: str) -> bool:
+        """Whether the entry stays behind; the name of a folder ends in a slash, and takes all in it along."""
+        return self._spec.match_file(name)
+
+    def by_default(self, name: str) -> bool:
+        """Whether it would even if nobody had asked for it."""
+        return self._own.match_file(name)
+
+
+def _compiled(patterns: Iterable[str]) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise UsageError(
+            f"a pattern to ignore makes no sense: {error}", hint="It is written as in a .gitignore."
+        ) from None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no UTF-8 text", hint="It is written as a .gitignore is.") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if len(text) > LARGEST:
+        raise UsageError(f"{path} is larger than 1 MiB", hint="It is written as a .gitignore is.")
+    return text.splitlines()
