@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def test_ci_runs_the_tests_command_as_printed() -> None:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, build: Path) -> Iterator[SandboxProcess]:
-    """A sandbox whose environment is that of the README: the key, the app, `pk-upload` on the path."""
+    """A sandbox whose environment is that of the README: the key, the app, a ZIP, and the folder of a build."""
+    with zipfile.ZipFile(build) as archive:
+        archive.extractall(build.parent / "build")
     with sandbox_process(tmp_path / "sandbox") as process:
         yield process
 

@@ -26,17 +26,20 @@ class Ignoring:
     """
 
     def __init__(self, folder: Path, patterns: Iterable[str] = ()) -> None:
+        self._own = frozenset(VERSION_CONTROL)
         own = [f"/{IGNORE_FILE}", *VERSION_CONTROL]
-        self._spec = _compiled([*own, *_lines(folder / IGNORE_FILE), *patterns])
-        self._own = _compiled(VERSION_CONTROL)
+        asked = [*_lines(folder / IGNORE_FILE), *patterns]
+        self._spec = _compiled([*own, *asked]) if asked else None
 
     def __call__(self, name: str) -> bool:
         """Whether the entry stays behind; the name of a folder ends in a slash, and takes all in it along."""
+        if self._spec is None:  # most folders are large and have no patterns
+            return self.by_default(name) or name == IGNORE_FILE
         return self._spec.match_file(name)
 
     def by_default(self, name: str) -> bool:
-        """Whether it would even if nobody had asked for it."""
-        return self._own.match_file(name)
+        """Whether the entry is one of version control, which stays behind unless asked for."""
+        return name.rstrip("/").rpartition("/")[2] in self._own
 
 
 def _compiled(patterns: Iterable[str]) -> GitIgnoreSpec:

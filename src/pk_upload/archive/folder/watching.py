@@ -19,8 +19,11 @@ def compare(tree: Tree, ignore: tuple[str, ...], *, thoroughly: bool) -> None:
     If it is to look `thoroughly` it walks the folder again, for what was added and for where links point.
     Raises `SourceUnreadable` when the system fails.
     """
+    if thoroughly:
+        _walk_again(tree, ignore)
+        return
     for member in tree.members:
-        path = tree.path(member).rstrip("/")  # with the slash of a folder's name a link would be followed
+        path = tree.path(member).removesuffix("/")  # with it, a link in a folder's place would be followed
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -29,8 +32,6 @@ def compare(tree: Tree, ignore: tuple[str, ...], *, thoroughly: bool) -> None:
             raise unreadable(Path(path), error) from None
         if not _unchanged(status, member):
             raise _changed(path, "changed")
-    if thoroughly:
-        _walk_again(tree, ignore)
 
 
 def _unchanged(status: os.stat_result, member: Member) -> bool:
@@ -46,17 +47,22 @@ def _unchanged(status: os.stat_result, member: Member) -> bool:
 
 def _walk_again(tree: Tree, ignore: tuple[str, ...]) -> None:
     try:
+        tree.root.stat()
         now = walk(tree.root, ignore).members
+    except FileNotFoundError:
+        raise _changed(str(tree.root), "was removed") from None
+    except OSError as error:
+        raise unreadable(tree.root, error) from None
     except PreflightFailed as error:  # it was not there when the folder was walked before
         raise SourceChanged(f"{tree.root} changed while it was being uploaded: {error.message}") from None
     if now == tree.members:
         return
-    before = set(tree.members)
-    for member in now:
-        if member not in before:
-            raise _changed(tree.path(member), "was added or changed")
-    raise _changed(tree.root, "changed")
+    found = {member.name: member for member in now}
+    for member in tree.members:
+        if found.pop(member.name, None) != member:
+            raise _changed(tree.path(member), "changed or was removed")
+    raise _changed(tree.path(found.popitem()[1]), "was added")
 
 
-def _changed(path: Path | str, how: str) -> SourceChanged:
+def _changed(path: str, how: str) -> SourceChanged:
     return SourceChanged(f"{path} {how} while it was being uploaded")
