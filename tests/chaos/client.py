@@ -27,7 +27,10 @@ __all__ = ["Kept", "Run", "environment", "kept", "push"]
 LONGEST_RUN = 90.0
 """Seconds after which a run is taken to hang."""
 SIGNALS = {"kill": signal.SIGKILL, "terminate": signal.SIGTERM, "interrupt": signal.SIGINT}
-STAGES = ("version", "upload", "chunks", "processing", "checks", "publishing", "scheduled", "done")
+STAGES = (
+    "preflight", "packing", "version", "upload", "chunks", "processing", "checks", "publishing", "scheduled",
+    "done",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,10 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The build is a ZIP with files of these `sizes` in bytes; `faults` has the names in `FAULTS`."""
+    """The build is a ZIP with files of these `sizes` in bytes, or a folder; `faults` has names in `FAULTS`."""
 
     seed: int
+    folder: bool
     sizes: tuple[int, ...]
     concurrency: str
     faults: dict[str, str]
@@ -96,6 +97,7 @@ def plan(seed: int) -> Plan:
         kinds = []  # so that one run has to come through all the faults
     return Plan(
         seed,
+        seed % 3 == 1,
         sizes,
         chance.choice(("auto", "auto", "1", "4", "16")),
         {name: _spec(FAULTS[name], chance) for name in names},

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import anyio
+
 from chaos.client import Run, kept, push
 from chaos.judge import chunks_sent_in_vain, conduct, counts, leaks, miscounted, received, released
 from chaos.ledger import requests
 from chaos.plan import CHUNK, Plan, plan
 from chaos.server import Server
+from pk_upload.archive import StoredFolder, read
+from pk_upload.archive.folder.checksums import checksums
+from pk_upload.archive.folder.tree import walk
 
 __all__ = ["Outcome", "carry_out"]
 
@@ -62,9 +67,9 @@ def carry_out(seed: int, folder: Path) -> Outcome:
     names = ("build.zip", "state", "data", "sandbox.log")
     scene = Scene(key, *(folder / name for name in names))
     try:
-        make_build(scene.build, outcome.plan)
+        source = make_build(scene.build, outcome.plan)
         with Server(scene.data, scene.log, scene.key, [*outcome.plan.faults.values()]) as server:
-            _release(outcome, scene, server)
+            _release(outcome, scene, source, server)
         if not outcome.complaints:
             outcome.complaints += _judged(outcome, scene)
     except Exception as error:  # the other seeds go on
@@ -72,23 +77,53 @@ def carry_out(seed: int, folder: Path) -> Outcome:
     return outcome
 
 
-def make_build(path: Path, plan: Plan) -> None:
-    """A ZIP that no compression makes smaller, the same for the same plan."""
+def make_build(path: Path, plan: Plan) -> Path:
+    """A ZIP that no compression makes smaller, the same for the same plan; and what of it is to be pushed.
+
+    That is the ZIP, or the folder that it is of.
+    """
     noise = random.Random(plan.seed)
-    with zipfile.ZipFile(path, "w") as archive:
-        for number, size in enumerate(plan.sizes):
-            archive.writestr(zipfile.ZipInfo(f"{number}.bin"), noise.randbytes(size))
+    contents = {f"{number}.bin": noise.randbytes(size) for number, size in enumerate(plan.sizes)}
+    if not plan.folder:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in contents.items():
+                archive.writestr(zipfile.ZipInfo(name), content)
+        return path
+    folder = path.with_suffix("")
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    path.write_bytes(anyio.run(_zipped, folder))
+    with zipfile.ZipFile(path) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == contents
+    return folder
 
 
-def _release(outcome: Outcome, scene: Scene, server: Server) -> None:
+async def _zipped(folder: Path) -> bytes:
+    """The ZIP that the folder is uploaded as."""
+    stored = StoredFolder(walk(folder))
+    stored.checksums = await checksums(stored.tree, on_progress=lambda *_: None)
+    return read(stored, 0, stored.size)
+
+
+def _release(outcome: Outcome, scene: Scene, source: Path, server: Server) -> None:
     """Pushes until that is done or something is wrong."""
     wishes = ["--app", server.make_app(), "--label", "1.0", "--publish", "--state-dir", str(scene.state)]
-    pace = ["--chunk-size", str(CHUNK), "--limit-rate", "4MiB", "--stall-timeout", "2"]
+    pace = [
+        "--chunk-size",
+        str(CHUNK),
+        "--limit-rate",
+        "4MiB",
+        "--compression",
+        "store",
+        "--stall-timeout",
+        "2",
+    ]
     pace += ["--concurrency", outcome.plan.concurrency]
     told = ["--json", "--progress", "json", "--verbose"]
     ahead = deque(outcome.plan.interruptions)
     for number in range(1, len(ahead) + SPARE + 2):
-        run = push(server, [str(scene.build), *wishes, *pace, *told], scene.key, ahead)
+        run = push(server, [str(source), *wishes, *pace, *told], scene.key, ahead)
         outcome.runs.append(run)
         wrong = [*conduct(run), *leaks(scene.key, run, scene.state)]
         outcome.complaints += [f"run {number}: {each}" for each in wrong]
