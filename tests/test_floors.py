@@ -72,18 +72,24 @@ def test_every_room_has_its_floor() -> None:
     assert {room_of(module) for module in MODULES} == {"__init__", "sandbox", *HEIGHT}
 
 
-def test_decisions_know_no_loop_and_no_clock() -> None:
-    for name in ("plan", "confirmed", "schedule", "pacing", "concurrency", "records", "config"):
-        source = (PACKAGE / "transfer" / f"{name}.py").read_text()
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Import):
-                names = {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                names = {str(node.module)}
-            else:
-                assert not isinstance(node, ast.AsyncFunctionDef | ast.Await)
-                continue
-            assert not names & {"asyncio", "anyio", "aiohttp", "time"}, name
+DECISIONS = {
+    "transfer": ("plan", "confirmed", "schedule", "pacing", "concurrency", "records", "config"),
+    "archive/checks": ("executables", "links", "names", "platforms", "collisions"),
+    "archive/folder": ("choosing", "config", "layout", "records"),
+}
+
+
+@pytest.mark.parametrize("name", [f"{room}/{name}.py" for room, names in DECISIONS.items() for name in names])
+def test_decisions_know_no_loop_and_no_clock(name: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / name).read_text())):
+        if isinstance(node, ast.Import):
+            names = {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {str(node.module)}
+        else:
+            assert not isinstance(node, ast.AsyncFunctionDef | ast.Await)
+            continue
+        assert not names & {"asyncio", "anyio", "aiohttp", "time"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

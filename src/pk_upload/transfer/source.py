@@ -24,7 +24,8 @@ P = ParamSpec("P")
 
 # One thread more than cores keeps every core hashing while one thread waits for the disk.
 THREADS = (os.cpu_count() or 1) + 1
-WATCH = 5.0  # seconds between two looks at whether the build is still what was begun with
+# Seconds between two looks at whether the build is still what was begun with, and how often as long as a look.
+WATCH, REST = 5.0, 20
 
 
 class Source:
@@ -75,11 +76,15 @@ class Source:
 
     async def watch(self) -> None:
         """Does so every few seconds until it is cancelled, by what a mere look tells: hours may be saved."""
+        wait = WATCH
         while True:
-            await anyio.sleep(WATCH)
+            await anyio.sleep(wait)
+            began = anyio.current_time()
             # Abandoned: a network drive may take its time, and the end of the upload does not wait for it.
             with suppress(SourceUnreadable):  # whoever reads it will tell, if it is not only a bad moment
                 await anyio.to_thread.run_sync(self._compare, False, abandon_on_cancel=True)
+            # A look at a million files takes a while, and is not to take the upload's time.
+            wait = max(WATCH, REST * (anyio.current_time() - began))
 
     def _compare(self, thoroughly: bool) -> None:
         self._build.compare(thoroughly=thoroughly)

@@ -38,7 +38,7 @@ async def checksums(tree: Tree, *, on_progress: Callable[[int, int], None]) -> a
     `on_progress` hears how many bytes have been read, and of how many. Raises `SourceChanged` for a file that
     is no longer what was found, `SourceUnreadable` when the disk fails.
     """
-    found = array("L", bytes(array("L").itemsize * len(tree.members)))
+    found = array("L", [0]) * len(tree.members)
     partial: dict[int, dict[int, tuple[int, int]]] = {}
     todo = _portions(tree.members)
     total, done = sum(member.size for member in tree.members), 0

@@ -67,11 +67,15 @@ async def open_folder(
 
 async def survey(path: Path, packing: Packing, *, emit: OnEvent) -> StoredFolder:
     """What of the folder goes in, and where; what stays behind is told of. Raises what `walk` raises."""
-    tree = await anyio.to_thread.run_sync(walk, path, packing.ignore, abandon_on_cancel=True)
-    emit(Stage("preflight", _told(tree)))
-    if tree.special:
-        emit(Warned(f"left out, for no ZIP holds sockets, pipes and devices: {_listed(tree.special)}"))
-    return StoredFolder(tree, packing.ignore)
+    stored = await anyio.to_thread.run_sync(_surveyed, path, packing.ignore, abandon_on_cancel=True)
+    emit(Stage("preflight", _told(stored.tree)))
+    if special := stored.tree.special:
+        emit(Warned(f"left out, for no ZIP holds sockets, pipes and devices: {_listed(special)}"))
+    return stored
+
+
+def _surveyed(path: Path, ignore: tuple[str, ...]) -> StoredFolder:
+    return StoredFolder(walk(path, ignore), ignore)
 
 
 async def _chosen(stored: StoredFolder, packing: Packing, known: Known) -> Choice:

@@ -29,7 +29,7 @@ class StoredFolder:
 
     def __init__(self, tree: Tree, ignore: tuple[str, ...] = ()) -> None:
         self.tree = tree
-        self.checksums = array("L", bytes(array("L").itemsize * len(tree.members)))
+        self.checksums = array("L", [0]) * len(tree.members)
         self._ignore = ignore
         self._layout = Layout(tree.members)
 
