@@ -25,6 +25,7 @@ class Member:
     method: int = 0
     flags: int = 0
     made_by: int = 20
+    version: int = 20
     mode: int = 0
     date: int = DATE
     crc: int | None = None
@@ -50,6 +51,7 @@ class Member:
             "name": self.name,
             "flags": self.flags,
             "method": self.method,
+            "time": 0,
             "date": self.date,
             "crc": zlib.crc32(self.content) if self.crc is None else self.crc,
             "packed": len(self.data()) if self.packed is None else self.packed,
@@ -66,18 +68,23 @@ def link(name: bytes, target: bytes, **others: Any) -> Member:
     return unix(name, target, 0o120777, **others)
 
 
+def numbers_of(values: dict[str, Any]) -> tuple[int, ...]:
+    """Those that both headers hold, one after the other."""
+    names = ("flags", "method", "time", "date", "crc", "packed", "size")
+    return tuple(values[name] for name in names)
+
+
 def local_header(member: Member) -> bytes:
-    v = member.values() | member.local
-    fields = (b"PK\3\4", 20, v["flags"], v["method"], 0, v["date"], v["crc"], v["packed"], v["size"])
-    name, extra = bytes(v["name"]), bytes(v["extra"])
-    return struct.pack(LOCAL, *fields, len(name), len(extra)) + name + extra
+    values = member.values() | member.local
+    name, extra = bytes(values["name"]), bytes(values["extra"])
+    fields = (b"PK\3\4", member.version, *numbers_of(values), len(name), len(extra))
+    return struct.pack(LOCAL, *fields) + name + extra
 
 
 def record(member: Member, offset: int) -> bytes:
-    v = member.values()
-    fields = (member.made_by, 20, v["flags"], v["method"], 0, v["date"], v["crc"], v["packed"], v["size"])
+    head = (b"PK\1\2", member.made_by, member.version, *numbers_of(member.values()))
     tail = (len(member.name), len(member.extra), 0, member.disk, 0, member.mode << 16, offset)
-    return struct.pack(CENTRAL, b"PK\1\2", *fields, *tail) + member.name + member.extra
+    return struct.pack(CENTRAL, *head, *tail) + member.name + member.extra
 
 
 def craft(

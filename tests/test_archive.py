@@ -86,6 +86,7 @@ def test_a_longer_zip64_record_is_found_where_the_locator_tells() -> None:
         (craft(Member(), disk=1), "several-disks"),
         (craft(Member(), here=0), "several-disks"),
         (craft(Member(), zip64=True, disks=2), "several-disks"),
+        (craft(Member(), zip64=True).replace(b"PK\6\7\0", b"PK\6\7\1"), "several-disks"),
         (craft(Member(), size=10_000), "damaged-directory"),
         (craft(Member(), offset=10_000), "damaged-directory"),
         (craft(Member(), size=20), "damaged-directory"),

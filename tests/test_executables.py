@@ -102,6 +102,8 @@ def test_a_java_class_is_no_fat_file() -> None:
     for version in range(45, 70):
         assert recognise(b"\xca\xfe\xba\xbe\0\0" + bytes([0, version]) + bytes(HEAD)) is None
     assert recognise(b"\xca\xfe\xba\xbe\0\3\0\x2d" + bytes(HEAD)) is None
+    class_of_8 = b"\xca\xfe\xba\xbe\0\0\0\x34" + bytes(20) + b"\0\0\0\7"  # which is a processor's number, too
+    assert recognise(class_of_8 + bytes(HEAD)) is None
     assert recognise(fat((0, 99))) is None
     assert recognise(fat(())) is None
 

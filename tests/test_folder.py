@@ -193,6 +193,24 @@ async def test_it_passes_the_preflight(tmp_path: Path) -> None:
     assert (report.files, report.entries) == (len(FILES) + 1, len(FILES) + len(FOLDERS) + 1)
 
 
+async def test_the_preflight_reads_programs_and_links_and_what_lies_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(make_build(tmp_path / "build"), *(f"many/{number}" for number in range(500)))
+    folder = StoredFolder(walk(make_build(tmp_path / "build")))
+    opened: list[str] = []
+
+    def note(tree: Tree, member: Member) -> int:
+        opened.append(member.name)
+        return open_(tree, member)
+
+    open_ = Tree.open
+    monkeypatch.setattr(Tree, "open", note)
+    assert (await preflighted(folder)).errors == ()
+    assert "Game.x86_64" in opened
+    assert not [name for name in opened if name.startswith("many/")]
+
+
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
 PARTS = NAMES.filter(lambda name: name not in {".", ".."} and len(name.encode()) < 60)
 TREES = st.dictionaries(

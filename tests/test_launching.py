@@ -120,6 +120,12 @@ def test_nothing_to_start(platform: str | None) -> None:
     assert found(build, platform) == ([] if platform == "other" else [("no-executable", None)])
 
 
+def test_what_is_not_named_like_a_program_is_none() -> None:
+    build = {"Game.x86_64": LINUX, "libc.so.6": LINUX, "notes.txt": SCRIPT, "Game.debug": LINUX}
+    assert not found(build, "linux_x86_64")
+    assert found({"saver.scr": WINDOWS}, "windows_x86_64") == [("no-executable", None)]
+
+
 def test_what_is_only_named_like_a_program_is_told() -> None:
     build = {"Game.exe": b"version https://git-lfs.github.com/spec/v1\n", "data": DATA}
     assert "Game.exe" in messages(build, "windows_x86_64")
@@ -257,6 +263,7 @@ HOSTILE_LISTS = [
     b"bplist00" + b"\xa1\0" + b"\x08" + struct.pack(">6xBBQQQ", 1, 1, 1, 0, 10),  # an array that holds itself
     b"bplist00" + struct.pack(">6xBBQQQ", 8, 8, 2**60, 0, 8),
     b"bplist00" + bytes(5000),
+    plistlib.dumps({"CFBundleExecutable": "gone", "more": "x" * 4096}, fmt=plistlib.FMT_BINARY),
     INFO + b" " * XML_LIST,
 ]
 
@@ -340,7 +347,16 @@ def test_a_hundred_thousand_candidates_are_not_held(around: str, name: str) -> N
 
 def test_a_program_is_found_behind_a_thousand_files_of_unknown_kind() -> None:
     build = {f"file{number}": DATA for number in range(FILES)} | {"Game.exe": WINDOWS}
+    assert [program.name for program in look(build, None).programs] == ["Game.exe"]
     assert not found(build, "windows_x86_64", None)
+
+
+def test_a_bundle_with_too_many_files_is_not_said_to_lack_one() -> None:
+    build = {"Game.app/Contents/Info.plist": INFO}
+    build |= {f"Game.app/Contents/MacOS/{number}": DATA for number in range(FILES)}
+    assert found(build, "mac_arm64") == []
+    del build["Game.app/Contents/MacOS/0"]
+    assert found(build, "mac_arm64") == [("no-executable", "Game.app")]
 
 
 def test_of_many_programs_some_are_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from typing import Any
 
 import pytest
@@ -52,10 +53,12 @@ def test_zip64_numbers_are_found_wherever_they_stand() -> None:
     assert look(GAME, far).problems == ()
 
 
+WRONG_ZIP64 = {"size": FULL, "packed": FULL, "extra": zip64_field(7, 8)}
 ENTRY_PROBLEMS = [
     ("method", Member(b"bad", method=9)),
     ("method", Member(b"bad", method=12)),
     ("method", Member(b"bad", method=77)),
+    ("version", Member(b"bad", version=64)),
     ("encrypted", Member(b"bad", flags=1)),
     ("encrypted", Member(b"bad", flags=1 << 6 | 1)),
     ("impossible-size", Member(b"bad", b"12345", method=0, raw=b"1234")),
@@ -104,7 +107,10 @@ ENTRY_PROBLEMS = [
     ("out-of-file", Member(b"bad", offset=1_000_000)),
     ("out-of-file", Member(b"bad", offset=FULL, extra=zip64_field(2**64 - 1))),
     ("out-of-file", Member(b"bad", offset=FULL - 1)),
+    ("out-of-file", Member(b"bad", packed=500, size=500)),
     ("local-header", Member(b"bad", offset=1)),
+    ("local-header", Member(b"b\x84d", local={"flags": 1 << 11})),
+    ("local-header", Member(b"bad", size=FULL, packed=FULL, extra=zip64_field(7, 7), local=WRONG_ZIP64)),
     ("local-header", Member(b"bad", local={"name": b"god"})),
     ("local-header", Member(b"bad", local={"method": 8})),
     ("local-header", Member(b"bad", local={"crc": 1})),
@@ -114,6 +120,7 @@ ENTRY_PROBLEMS = [
     ("local-header", Member(b"bad", local={"size": FULL, "packed": FULL, "extra": zip64_field(7, 8)})),
     ("damaged-entry", Member(b"bad", size=FULL)),
     ("damaged-entry", Member(b"bad", disk=1)),
+    ("damaged-entry", Member(b"bad", extra=b"\xff\xff\1\0")),
     ("damaged-link", link(b"bad", b"")),
     ("damaged-link", link(b"bad", b"x" * 5000)),
     ("damaged-link", link(b"bad", b"target", method=8, raw=b"\xff\xff", packed=2)),
@@ -157,6 +164,13 @@ def test_a_bad_archive_is_told_with_its_code(code: str, content: bytes) -> None:
     assert code in {problem.code for problem in report.problems}
     assert (report.format is None) == (code == "not-a-zip")
     assert report.size == len(content)
+
+
+def test_of_a_part_of_an_archive_nothing_else_is_said() -> None:
+    inner = craft(Member(b"inner"))
+    outer = craft(Member(b"data.zip", inner), GAME)
+    cut = outer[: outer.index(inner) + len(inner)]
+    assert codes(preflight(BuildInMemory(cut))) == [("truncated", None)]
 
 
 def test_entries_that_overlap_are_named_in_pairs() -> None:
@@ -216,6 +230,11 @@ def test_descriptors_of_any_kind_are_part_of_the_entry(magic: bytes, layout: str
     assert expected in codes(look(member, GAME))
 
 
+def test_headers_may_differ_in_what_nobody_reads() -> None:
+    local = {"flags": 1 << 11 | 1 << 1, "date": DATE + 1, "extra": b"\xff\xff\0\0"}
+    assert look(GAME, Member(b"data", local=local)).problems == ()
+
+
 def test_a_descriptor_that_nobody_needs_may_be_missing() -> None:
     assert look(Member(b"described", flags=8), GAME).problems == ()
 
@@ -261,6 +280,19 @@ def test_an_archive_of_too_many_entries_is_refused(monkeypatch: pytest.MonkeyPat
     assert not look(GAME, *(Member(b"%d" % number) for number in range(9))).errors
     report = look(GAME, *(Member(b"%d" % number) for number in range(10)))
     assert codes(report) == [("too-many-entries", None)]
+
+
+def test_endless_names_are_not_compared() -> None:
+    endless = Member(b"x" * 5000)
+    assert {code for code, _ in codes(look(GAME, endless, endless))} == {"name-too-long"}
+
+
+def test_a_directory_beyond_all_measure_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["pk_upload.archive.checks.preflight"], "MOST_BYTES", 100)
+    assert look(GAME).problems == ()
+    report = look(GAME, Member(b"second"))
+    assert codes(report) == [("too-many-entries", None)]
+    assert report.entries == 0
 
 
 def test_what_is_refused_is_named() -> None:

@@ -17,7 +17,11 @@ from hypothesis import strategies as st
 
 from crafted_zips import FULL, BuildInMemory, Member, craft, link, unix
 from executable_heads import pe
+from pk_upload.archive.build import read
 from pk_upload.archive.checks import Report, deep, preflight, symlinks
+from pk_upload.archive.checks.content import beginning
+from pk_upload.archive.checks.entries import Listing
+from pk_upload.archive.directory import Directory, find_directory
 from pk_upload.archive.problems import RULES
 
 GAME = Member(content=pe(0x8664))
@@ -71,6 +75,21 @@ def test_a_deep_path_costs_no_more_than_its_length() -> None:
     names = [b"/".join([b"%d" % (number % 7)] * 1000) for number in range(200)]
     report = preflight(BuildInMemory(craft(GAME, *(Member(name, b"") for name in names))))
     assert "duplicate-name" in {problem.code for problem in report.errors}
+
+
+@pytest.mark.parametrize("method", [0, 8])
+def test_of_content_no_more_is_made_than_asked_for(method: int) -> None:
+    content = craft(Member(b"zeros", bytes(10 * MIB), method=method), Member(b"short", b"123", method=method))
+    build = BuildInMemory(content)
+    directory = find_directory(partial(read, build), build.size)
+    assert isinstance(directory, Directory)
+    zeros, short = Listing(build, directory, lambda *_: None)
+    before = build.bytes_read
+    assert beginning(build, zeros, 5000) == bytes(5000)
+    assert beginning(build, short, 5000) == b"123"
+    assert beginning(build, zeros._replace(size=7), 5000) == bytes(7)
+    assert beginning(build, zeros._replace(offset=1), 5000) == b""
+    assert build.bytes_read - before < 50_000
 
 
 def test_endless_links_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +149,7 @@ MEMBERS = st.builds(
     flags=st.sampled_from([0, 1, 8, 1 << 11]),
     made_by=st.sampled_from([20, 3 << 8 | 20]),
     mode=st.sampled_from([0, 0o100755, 0o120777, 0o020644]),
+    version=st.sampled_from([20, 45, 64]),
     date=st.integers(0, 65535),
     crc=st.none() | NUMBERS,
     packed=st.none() | NUMBERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections import Counter
 
@@ -120,6 +121,15 @@ def test_of_endless_collisions_the_first_are_told(monkeypatch: pytest.MonkeyPatc
     assert found["duplicate-name", "0"] == 1
     assert found["duplicate-name", "None"] == 1  # says that there are more
     assert look([f"{'aA'[number % 2]}/{number}" for number in range(100)]).total() == 1
+
+
+def test_the_first_names_find_their_counterparts_however_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collisions, "NAMED", 20)
+    found = look([f"a{number}" for number in range(100)] + [f"A{number}" for number in range(100)])
+    assert {("case-collision", f"A{number}") for number in range(10)} <= found.keys()
+    assert found.total() == 11
+    spellings = ["".join(letters) for letters in itertools.product("aA", repeat=7)]
+    assert look(spellings).total() == 20
 
 
 def test_endless_folders_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def test_ci_runs_the_tests_command_as_printed() -> None:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, build: Path) -> Iterator[SandboxProcess]:
-    """A sandbox whose environment is that of the README: the key, the app, a ZIP, and the folder of a build."""
+    """A sandbox whose environment is that of the README: the key, the app, a ZIP, and the folder of it."""
     with zipfile.ZipFile(build) as archive:
         archive.extractall(build.parent / "build")
     with sandbox_process(tmp_path / "sandbox") as process:

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.contenders.task import Task, arguments, peak_rss
 from pk_upload import PatchKit, TransferConfig, upload
 from pk_upload.events import Bytes, Event
-from pk_upload.transfer import Source, journal_of
+from pk_upload.transfer import opened
 from pk_upload.transfer.records import ChunkDone, UploadMade, encode
 
 MD5 = "b2d1236c286a3c0704224fe4105eca49"  # what it says is not looked at
@@ -35,8 +35,7 @@ async def begin(task: Task, state_dir: Path) -> None:
     config = TransferConfig(state_dir=state_dir)
     async with (
         PatchKit("benchmark", api_url=task.url) as patchkit,
-        Source(task.file) as source,
-        journal_of(source, patchkit, config=config, emit=lambda _: None) as journal,
+        opened(patchkit, task.file, config=config, emit=lambda _: None) as (_, journal),
     ):
         await journal.record(UploadMade(1, task.chunk_size))
 

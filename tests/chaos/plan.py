@@ -75,7 +75,7 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The build is a ZIP with files of these `sizes` in bytes, or a folder; `faults` has names in `FAULTS`."""
+    """The build has files of these `sizes` in bytes, in a ZIP or a folder; `faults` has names in `FAULTS`."""
 
     seed: int
     folder: bool

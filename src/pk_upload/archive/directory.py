@@ -144,9 +144,9 @@ def _no_end(head: bytes, tail: bytes) -> Fault:
 
 def _end64(read: Read, locator: bytes, before: int) -> tuple[_End, int, tuple[Fault, ...]] | Fault:
     """What the ZIP64 end record says, where it begins, and its faults; `before` is where the locator lies."""
-    _, _, recorded, disks = LOCATOR.unpack(locator)
+    _, disk, recorded, disks = LOCATOR.unpack(locator)
     faults: tuple[Fault, ...] = ()
-    if disks > 1:
+    if disk or disks > 1:
         faults = (Fault(SEVERAL_DISKS, f"it is one of {disks} parts"),)
     # Right before the locator, as nearly all write it; elsewhere if it is longer than usual.
     for place in (before - END64.size, recorded):

@@ -76,6 +76,7 @@ OVERLAP = _error("overlap", PACK_AGAIN)
 LOCAL_HEADER = _error("local-header", PACK_AGAIN)
 DAMAGED_ENTRY = _error("damaged-entry", PACK_AGAIN)
 METHOD = _error("method", "Pack it with DEFLATE (zip, 7z -tzip -mm=Deflate) or STORE.")
+VERSION = _error("version", "Pack it with DEFLATE or STORE in a common tool.")
 ENCRYPTED = _error("encrypted", "Pack the build without a password.")
 IMPOSSIBLE_SIZE = _error("impossible-size", PACK_AGAIN)
 TIMESTAMP = _warning(

@@ -24,7 +24,7 @@ P = ParamSpec("P")
 
 # One thread more than cores keeps every core hashing while one thread waits for the disk.
 THREADS = (os.cpu_count() or 1) + 1
-# Seconds between two looks at whether the build is still what was begun with, and how often as long as a look.
+# Seconds between two looks at whether the build is what was begun with, and how often as long as a look.
 WATCH, REST = 5.0, 20
 
 

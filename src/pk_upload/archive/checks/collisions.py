@@ -139,6 +139,7 @@ class _Gathering:
         self._groups: dict[int, _Group] = {}
         self._spellings: set[int] = set()  # of folders whose name was put together
         self._room = NAMED
+        self._is_cut = False
         self._path: bytes | None = None
         self._folder = 0
 
@@ -148,15 +149,17 @@ class _Gathering:
             self._enter(name[:start])
         if base := name[start:]:
             key = hash((self._folder, fold(base)))
-            if key in self._suspects:
-                self._count(self._group(key).files, name)
-        elif self._folder in self._suspects:
-            self._count(self._group(self._folder).entries, name)
+            if group := self._group(key):
+                self._count(group.files, name)
+        elif group := self._group(self._folder):
+            self._count(group.entries, name)
 
     def report(self, report: Report) -> None:
+        code = CASE_COLLISION
         for group in self._groups.values():
             for name, count in (*group.files.items(), *group.entries.items()):
                 if count > 1:
+                    code = DUPLICATE_NAME
                     report(DUPLICATE_NAME, name.decode(), f"the archive holds it {count} times")
             for names in (group.files, group.folders):
                 first = next(iter(names), b"")
@@ -164,17 +167,17 @@ class _Gathering:
                     report(*_difference(other, first))
             if group.files and group.folders:
                 report(FILE_AND_FOLDER, next(iter(group.files)).decode(), "it is both a file and a folder")
-        if self._room <= 0:
-            report(DUPLICATE_NAME, None, f"only the first {NAMED:,} names that collide are told")
+        if self._is_cut or self._room <= 0:
+            report(code, None, f"only the first {NAMED:,} names that collide are told")
 
     def _enter(self, folder: bytes) -> None:
         self._path, self._folder = folder, 0
         path = []
         for part, key, exact in chain(folder):
             path.append(part)
-            if key in self._suspects and exact not in self._spellings and self._room > 0:
+            if self._room > 0 and exact not in self._spellings and (group := self._group(key)):
                 self._spellings.add(exact)
-                self._count(self._group(key).folders, b"/".join((*path, b"")))
+                self._count(group.folders, b"/".join((*path, b"")))
             self._folder = key
 
     def _count(self, names: dict[bytes, int], name: bytes) -> None:
@@ -183,14 +186,17 @@ class _Gathering:
         elif self._room > 0:
             self._room -= 1
             names[name] = 1
+        else:
+            self._is_cut = True
 
-    def _group(self, key: int) -> _Group:
-        """That of the key. Of the first names to come all are kept, so that each finds its counterpart."""
+    def _group(self, key: int) -> _Group | None:
+        """That of a suspect. A new one leaves half of the room, so that the first names find all others."""
+        if key not in self._suspects:
+            return None
         group = self._groups.get(key)
-        if group is None:
-            group = _Group()
-            if self._room > NAMED // 2:
-                self._groups[key] = group
+        if group is None and self._room > NAMED // 2:
+            group = self._groups[key] = _Group()
+        self._is_cut = self._is_cut or group is None
         return group
 
 

@@ -154,17 +154,19 @@ class _Check:
         if inflater is None:
             self._take(data)
             return None
-        while data and not inflater.eof:
+        is_full = False  # what was made may not be all that can be made of what was taken in
+        while (data or is_full) and not inflater.eof:
             most = min(PIECE, self._entry.size - self._size + 1)
             try:
-                self._take(inflater.decompress(data, most))
+                made = inflater.decompress(data, most)
             except BROKEN as error:
                 return Fault(DAMAGED_DATA, f"it cannot be unpacked: {error}")
+            self._take(made)
             if self._size > self._entry.size:
                 return Fault(
                     WRONG_SIZE, f"it has more than {self._entry.size:,} bytes, which the directory tells"
                 )
-            data = inflater.unconsumed_tail
+            data, is_full = inflater.unconsumed_tail, len(made) == most
         if data or inflater.unused_data:
             return Fault(DAMAGED_DATA, "its content ends before its packed bytes do")
         return None

@@ -11,7 +11,7 @@ __all__ = ["leaves"]
 HOPS = 40
 # Parts of paths passed for one link, and characters of one path. No system takes more, and the work has to
 # end soon, for an archive may hold many links.
-PARTS = 1024
+PARTS = 512
 LONGEST = 4096
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -24,12 +24,19 @@ def leaves(link: str, targets: Mapping[str, str]) -> bool:
     drive, climbs above the root on its way, even if it comes back, or is followed by no system to its end.
     A part of a path that is no link is taken for a folder that is there.
     """
+    followed = [link]
+    if _climbs(link, targets, followed, windows=False):
+        return True
     # A backslash separates on Windows, elsewhere it is a letter of a name: either reading may lead out.
-    return _climbs(link, targets, windows=False) or _climbs(link, targets, windows=True)
+    has_two = any("\\" in targets.get(each, "") for each in followed)
+    return has_two and _climbs(link, targets, followed, windows=True)
 
 
-def _climbs(link: str, targets: Mapping[str, str], *, windows: bool) -> bool:
-    """Goes part by part, for behind a link to "." the folder above is not the one the spelling suggests."""
+def _climbs(link: str, targets: Mapping[str, str], followed: list[str], *, windows: bool) -> bool:
+    """Goes part by part, for behind a link to "." the folder above is not the one the spelling suggests.
+
+    Adds the links on its way to those `followed`.
+    """
     target = _parts(targets.get(link, ""), windows=windows)
     if target is None:
         return True
@@ -45,12 +52,17 @@ def _climbs(link: str, targets: Mapping[str, str], *, windows: bool) -> bool:
             here = here.rpartition("/")[0]
         elif part not in ("", "."):
             there = f"{here}/{part}" if here else part
-            target = _parts(targets[there], windows=windows) if there in targets else []
-            hops += there in targets
-            if target is None or hops > HOPS or len(there) > LONGEST:
+            if len(there) > LONGEST:
+                return True
+            if there not in targets:
+                here = there
+                continue
+            followed.append(there)
+            target = _parts(targets[there], windows=windows)
+            hops += 1
+            if target is None or hops > HOPS:
                 return True
             rest += target
-            here = here if there in targets else there
     return bool(rest)
 
 

@@ -15,6 +15,7 @@ from pk_upload.archive.problems import (
     METHOD,
     SPECIAL_FILE,
     TIMESTAMP,
+    VERSION,
 )
 from pk_upload.archive.problems import (
     ENCRYPTED as ENCRYPTED_ENTRY,
@@ -25,6 +26,7 @@ __all__ = ["LINK", "SECRET", "TAKEN", "Packing"]
 TAKEN = (STORE, DEFLATE)
 SECRET = ENCRYPTED | STRONGLY_ENCRYPTED | 1 << 13  # the last: the directory itself is
 LINK = 0xA  # the upper four bits of a Unix mode
+NEWEST = 63  # the specification's last version, ten times; readers refuse what asks for a later one
 KINDS = {0x1: "a pipe", 0x2: "a device", 0x6: "a device", 0xC: "a socket"}
 
 HIGHEST_RATIO = 1032  # DEFLATE's: 258 bytes from two bits
@@ -43,7 +45,7 @@ class Packing:
 
     def is_plain(self, entry: Entry) -> bool:
         """Whether the record of a file needs no closer look; quick."""
-        if entry.flags & SECRET or entry.date not in self._dates:
+        if entry.flags & SECRET or entry.date not in self._dates or entry.header[0] > NEWEST:
             return False
         if entry.extra and not extra_fits(entry.extra):
             return False
@@ -62,6 +64,8 @@ class Packing:
         if entry.method not in TAKEN:
             method = METHODS.get(entry.method, f"number {entry.method}")
             yield Fault(METHOD, f"it is packed with the method {method}; the service takes STORE and DEFLATE")
+        if (version := entry.header[0]) > NEWEST:
+            yield Fault(VERSION, f"it asks for version {version // 10}.{version % 10} of the ZIP format")
         if not extra_fits(entry.extra):
             yield Fault(DAMAGED_ENTRY, "its extra fields are longer than the room for them")
         if entry.is_folder and entry.size:

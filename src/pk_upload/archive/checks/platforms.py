@@ -113,7 +113,7 @@ def _foreign(launch: Launch, system: str) -> dict[str, str]:
         for program in launch.programs
         if program.executable and _format(program) not in _FORMATS[system] and not _is_loose(program)
     }
-    return foreign | {bundle.name: "macOS" for bundle in launch.bundles if system != "mac"}
+    return foreign | {bundle.name: "macOS" for bundle in launch.bundles}
 
 
 def _faulty_bundles(launch: Launch) -> Iterator[Finding]:

@@ -74,7 +74,8 @@ class _Inspection:
         self._again = Listing(build, directory, lambda *_: None)
         self._collisions = Collisions()
         self._packing = Packing()
-        self._placement = Placement(build, directory, findings)
+        # The headers of a folder are made up while they are read: every file would be opened for them.
+        self._placement = None if build.compression else Placement(build, directory, findings)
         self._launching = Launching[Entry]()
         self._links = Symlinks(build)
         self._files = self._unpacked = 0
@@ -94,7 +95,8 @@ class _Inspection:
         if self._collisions.too_many_folders:
             message = f"it has more than {MOST_FOLDERS:,} folders"
             findings.add(TOO_MANY_ENTRIES, None, message)
-        self._placement.report(self._again)
+        if self._placement is not None:
+            self._placement.report(self._again)
         self._collisions.report((entry.name for entry in self._again), findings.add)
         self._links.report(findings.add)
         launch = self._launching.look(partial(beginning, self._build))
@@ -118,7 +120,8 @@ class _Inspection:
         if not (base and self._packing.is_plain(entry)):
             self._add(entry, self._packing.faults(entry))
             self._links.see(entry)
-        self._placement.see(entry)
+        if self._placement is not None:
+            self._placement.see(entry)
         if base:
             self._files += 1
             self._unpacked += entry.size

@@ -29,7 +29,7 @@ class Window:
             return at
         if not 0 <= offset <= self._build.size - size:
             return -1
-        is_near = 0 <= at - len(self.data) < NEAR or 0 <= at < len(self.data)
+        is_near = bool(self.data) and 0 <= at < len(self.data) + NEAR
         self.data = read(self._build, offset, max(size, self._wide if is_near else NARROW))
         self.start = offset
         return 0
