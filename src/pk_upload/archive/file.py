@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ import msgspec
 
 from pk_upload.archive.build import Fingerprint, unreadable
 from pk_upload.archive.directory import directory_digest
+from pk_upload.archive.positioned import read_at
 from pk_upload.errors import PreflightFailed, SourceChanged, SourceUnreadable
 
 __all__ = ["BuildFile"]
@@ -31,7 +31,6 @@ class BuildFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._position = threading.Lock()  # only where there is no pread
         self._advised = 0  # up to here the system has been told to read ahead
         try:
             # Without O_NONBLOCK a pipe in the source's place would block here for ever.
@@ -57,7 +56,7 @@ class BuildFile:
 
     def read_into(self, view: memoryview, offset: int) -> int:
         try:
-            return self._read_at(view, offset)
+            return read_at(self._fd, view, offset)
         except OSError as error:
             raise unreadable(self.path, error) from None
 
@@ -90,25 +89,11 @@ class BuildFile:
         def read(offset: int, most: int) -> bytes:
             buffer = bytearray(max(0, min(most, size - offset)))
             view = memoryview(buffer)
-            while view and (count := self._read_at(view, offset)):
+            while view and (count := read_at(self._fd, view, offset)):
                 view, offset = view[count:], offset + count
             return bytes(buffer[: len(buffer) - len(view)])
 
         return directory_digest(read, size)
-
-    if hasattr(os, "preadv"):
-
-        def _read_at(self, view: memoryview, offset: int) -> int:
-            return os.preadv(self._fd, [view], offset)
-
-    else:
-
-        def _read_at(self, view: memoryview, offset: int) -> int:
-            with self._position:
-                os.lseek(self._fd, offset, os.SEEK_SET)
-                data = os.read(self._fd, len(view))
-            view[: len(data)] = data
-            return len(data)
 
     if hasattr(os, "posix_fadvise"):
 

@@ -13,6 +13,7 @@ from zlib_ng import zlib_ng
 
 from pk_upload.archive.build import unreadable
 from pk_upload.archive.folder.tree import Member, Tree
+from pk_upload.archive.positioned import read_at
 from pk_upload.errors import SourceChanged, first_cause
 
 __all__ = ["checksums"]
@@ -95,15 +96,13 @@ def _sum(tree: Tree, span: _Span, buffer: memoryview) -> int:
         return 0
     fd = tree.open(member)
     try:
-        os.lseek(fd, span.offset, os.SEEK_SET)
-        with open(fd, "rb", buffering=0, closefd=False) as file:
-            left = span.size
-            while left:
-                count = file.readinto(buffer[: min(left, len(buffer))])
-                if not count:
-                    raise SourceChanged(f"{tree.path(member)} became shorter while it was being read")
-                crc = zlib_ng.crc32(buffer[:count], crc)
-                left -= count
+        done = 0
+        while done < span.size:
+            count = read_at(fd, buffer[: span.size - done], span.offset + done)
+            if not count:
+                raise SourceChanged(f"{tree.path(member)} became shorter while it was being read")
+            crc = zlib_ng.crc32(buffer[:count], crc)
+            done += count
     except OSError as error:
         raise unreadable(Path(tree.path(member)), error) from None
     finally:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +17,7 @@ from pk_upload.archive.folder.packing import pack
 from pk_upload.archive.folder.tree import Tree
 from pk_upload.archive.folder.watching import compare
 from pk_upload.archive.folder.writing import Archive
+from pk_upload.archive.positioned import read_at
 from pk_upload.errors import UsageError
 
 __all__ = ["PackedFolder", "room"]
@@ -31,7 +30,6 @@ class PackedFolder:
         self.tree = tree
         self.fingerprint: Fingerprint = fingerprint(tree, archive.size, archive.directory)
         self._file, self._ignore = file, ignore
-        self._position = threading.Lock()  # only where there is no pread
 
     @classmethod
     async def packed(
@@ -64,7 +62,7 @@ class PackedFolder:
 
     def read_into(self, view: memoryview, offset: int) -> int:
         try:
-            return self._read_at(view, offset)
+            return read_at(self._file.fileno(), view, offset)
         except OSError as error:
             raise unreadable(self.path, error) from None
 
@@ -76,20 +74,6 @@ class PackedFolder:
 
     def close(self) -> None:
         _close(self._file)
-
-    if hasattr(os, "preadv"):
-
-        def _read_at(self, view: memoryview, offset: int) -> int:
-            return os.preadv(self._file.fileno(), [view], offset)
-
-    else:
-
-        def _read_at(self, view: memoryview, offset: int) -> int:
-            with self._position:
-                self._file.seek(offset)
-                data = self._file.read(len(view))
-            view[: len(data)] = data
-            return len(data)
 
 
 def room() -> int | None:

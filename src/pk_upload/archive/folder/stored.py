@@ -16,6 +16,7 @@ from pk_upload.archive.folder.records import central_header, local_header
 from pk_upload.archive.folder.tree import Member, Tree
 from pk_upload.archive.folder.watching import compare
 from pk_upload.archive.format import STORE
+from pk_upload.archive.positioned import read_at
 from pk_upload.errors import SourceChanged
 
 __all__ = ["StoredFolder"]
@@ -84,7 +85,7 @@ class StoredFolder:
     def _content(self, member: Member, view: memoryview, position: int) -> int:
         fd = self.tree.open(member)
         try:
-            count = _read_at(fd, view, position)
+            count = read_at(fd, view, position)
         except OSError as error:
             raise unreadable(Path(self.tree.path(member)), error) from None
         finally:
@@ -98,17 +99,3 @@ def _copy(data: bytes, start: int, view: memoryview) -> int:
     part = data[start : start + len(view)]
     view[: len(part)] = part
     return len(part)
-
-
-if hasattr(os, "preadv"):
-
-    def _read_at(fd: int, view: memoryview, position: int) -> int:
-        return os.preadv(fd, [view], position)
-
-else:
-
-    def _read_at(fd: int, view: memoryview, position: int) -> int:
-        os.lseek(fd, position, os.SEEK_SET)
-        data = os.read(fd, len(view))
-        view[: len(data)] = data
-        return len(data)
