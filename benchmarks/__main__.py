@@ -17,7 +17,7 @@ from benchmarks import report
 from benchmarks.settings import Defaults, Failure, Settings, shown
 from pk_upload.cli.values import SIZE
 
-BENCHMARKS = ("throughput", "link", "scale")  # modules beside this one, in the order they run
+BENCHMARKS = ("throughput", "link", "scale", "folder")  # modules beside this one, in the order they run
 
 
 class Benchmark(Protocol):
@@ -30,7 +30,9 @@ class Benchmark(Protocol):
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("what", type=click.Choice([*BENCHMARKS, "all"]), default="all")
-@click.option("--runs", type=click.IntRange(1), help="Rounds.  [default: throughput 5, link and scale 3]")
+@click.option(
+    "--runs", type=click.IntRange(1), help="Rounds.  [default: folder and throughput 5, link and scale 3]"
+)
 @click.option(
     "--size",
     type=SIZE,

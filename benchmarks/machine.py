@@ -23,6 +23,7 @@ LIBRARIES = (
     "aiohttp",
     "aiofiles",
     "anyio",
+    "zlib-ng",
     "requests",
     "requests-toolbelt",
     "urllib3",

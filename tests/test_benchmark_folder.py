@@ -6,12 +6,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from test_benchmarks import benchmark
 
 from benchmarks.folders import trees
 from benchmarks.folders.packing import PACKERS
 from benchmarks.folders.sending import FOLDER, READY, ZIPPED
 from benchmarks.settings import KIB, MIB
+from test_benchmarks import benchmark
 
 
 def test_a_folder_is_sent_beside_a_ready_zip_and_beside_zipping_first(tmp_path: Path) -> None:
