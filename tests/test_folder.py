@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from folders import FILES, FOLDERS, LINK, TARGET, make_build, silent
-from pk_upload.archive import Build, StoredFolder, preflighted, read
+from pk_upload.archive import Build, StoredFolder, literally, preflighted, read
 from pk_upload.archive.folder import checksums as checksums_module
 from pk_upload.archive.folder.checksums import checksums
 from pk_upload.archive.folder.config import Packing
@@ -143,6 +143,18 @@ def test_an_ignore_file_that_is_none_is_named(tmp_path: Path, content: bytes) ->
         walk(tmp_path)
 
 
+def test_an_ignore_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".pkignore")
+    with pytest.raises(UsageError, match="no regular file"):
+        walk(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["state", "a b", "#x", "!x", "a*b?", "[ab]", "back\\slash", " "])
+def test_a_name_can_be_left_out_literally(tmp_path: Path, name: str) -> None:
+    make(tmp_path, name, f"other/{name}", "axb1")
+    assert names(walk(tmp_path, [literally(name)])) == ["axb1", f"other/{name}"]
+
+
 def test_a_pattern_that_means_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="ignore") as caught:
         walk(tmp_path, ["!"])
@@ -173,7 +185,8 @@ def test_settings_that_make_no_sense_are_refused(fields: dict[str, object]) -> N
 
 
 async def test_it_is_the_zip_that_it_seems_to_be(tmp_path: Path) -> None:
-    folder = await stored(make_build(tmp_path / "build"))
+    (make_build(tmp_path / "build") / "empty").chmod(0o4644)
+    folder = await stored(tmp_path / "build")
     with zipfile.ZipFile(Opened(folder)) as archive:
         assert archive.testzip() is None
         found = {info.filename: info for info in archive.infolist()}
@@ -182,6 +195,7 @@ async def test_it_is_the_zip_that_it_seems_to_be(tmp_path: Path) -> None:
     assert sorted(found) == sorted([*FILES, *FOLDERS, LINK])
     assert {info.compress_type for info in found.values()} == {zipfile.ZIP_STORED}
     modes = {name: info.external_attr >> 16 for name, info in found.items()}
+    assert modes["empty"] == stat.S_IFREG | 0o644, "what runs as another user is nobody's wish"
     assert (modes["Game.x86_64"], modes["data/short"]) == (stat.S_IFREG | 0o755, stat.S_IFREG | 0o640)
     assert stat.S_ISLNK(modes[LINK])
     assert stat.S_ISDIR(modes["saves/"])
@@ -196,17 +210,16 @@ async def test_it_passes_the_preflight(tmp_path: Path) -> None:
 async def test_the_preflight_reads_programs_and_links_and_what_lies_beside_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Their records alone are more than is read to find the end of the directory.
-    make(make_build(tmp_path), *(f"many/{number}" for number in range(1500)))
+    make(make_build(tmp_path), *(f"many/{number}" for number in range(500)))
     folder = StoredFolder(walk(tmp_path))
     opened: list[str] = []
 
-    def note(tree: Tree, member: Member) -> int:
+    def note(tree: Tree, member: Member, view: memoryview, offset: int) -> None:
         opened.append(member.name)
-        return open_(tree, member)
+        read_into(tree, member, view, offset)
 
-    open_ = Tree.open
-    monkeypatch.setattr(Tree, "open", note)
+    read_into = Tree.read_into
+    monkeypatch.setattr(Tree, "read_into", note)
     assert (await preflighted(folder)).errors == ()
     assert "Game.x86_64" in opened
     assert not [name for name in opened if name.startswith("many/")]
@@ -269,7 +282,7 @@ def test_more_than_four_gigabytes(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(large)
     folder = StoredFolder(walk(tmp_path))
-    folder.checksums = array("L", [0] * 3)
+    folder.checksums = array("I", [0] * 3)
     assert folder.size > large
     with zipfile.ZipFile(Opened(folder)) as archive:
         sizes = {info.filename: info.file_size for info in archive.infolist()}
@@ -339,6 +352,12 @@ def rewrite(path: Path) -> None:
     path.write_bytes(random.Random(1).randbytes(path.stat().st_size))
 
 
+def rewrite_and_set_back(path: Path) -> None:
+    status = path.stat()
+    rewrite(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def touch(path: Path) -> None:
     os.utime(path, (0, 0))
 
@@ -356,7 +375,7 @@ def link(path: Path) -> None:
     path.symlink_to("elsewhere")
 
 
-@pytest.mark.parametrize("change", [grow, rewrite, touch, mark, remove, link])
+@pytest.mark.parametrize("change", [grow, rewrite, rewrite_and_set_back, touch, mark, remove, link])
 async def test_a_file_that_changes_is_noticed_when_it_is_read_and_by_a_look(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:

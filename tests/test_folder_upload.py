@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import shutil
 import tempfile
+import time
 import zipfile
 from array import array
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
@@ -19,10 +22,11 @@ from pk_upload import Packing, PatchKit, RetryPolicy, TransferConfig, release, u
 from pk_upload.archive import Tree
 from pk_upload.archive.folder import opening as folder_opening
 from pk_upload.archive.folder.tree import walk
-from pk_upload.errors import PreflightFailed, SourceChanged, StateError, UploadFailed, UsageError
+from pk_upload.errors import PreflightFailed, SourceChanged, StateError, StateLocked, UploadFailed, UsageError
 from pk_upload.events import Event, Progress, Stage, Warned
-from pk_upload.transfer import rates
+from pk_upload.transfer import engine, forget, rates
 from pk_upload.transfer.rates import expected_rate, remember_rate
+from pk_upload.transfer.state_dir import clear_out
 from pk_upload.transfer.sums import keep_sums, kept_sums
 from seed_server import APP, KEY, SeedServer, answer, fine
 
@@ -152,6 +156,115 @@ async def test_a_folder_that_changed_starts_over_with_a_warning(
     assert contents(seed_server) == {**FILES, LINK: TARGET.encode(), "data/short": b"cd"}
 
 
+async def test_a_file_that_was_rewritten_under_its_old_date_is_never_mixed(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, folder: Path
+) -> None:
+    await interrupt(patchkit, seed_server, config, folder, Packing("store"))
+    status = (folder / "data/movie.webm").stat()
+    other = bytes(status.st_size)
+    (folder / "data/movie.webm").write_bytes(other)
+    os.utime(folder / "data/movie.webm", ns=(status.st_atime_ns, status.st_mtime_ns))
+    await upload(patchkit, folder, packing=Packing("store"), config=config)
+    assert contents(seed_server) == {**FILES, LINK: TARGET.encode(), "data/movie.webm": other}
+
+
+async def test_another_way_of_packing_starts_over_and_says_so(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, folder: Path
+) -> None:
+    await interrupt(patchkit, seed_server, config, folder, Packing("store"))
+    events: list[Event] = []
+    await upload(patchkit, folder, packing=Packing("deflate"), config=config, on_event=events.append)
+    told = [event.message for event in events if isinstance(event, Warned) and "starts over" in event.message]
+    assert [message.partition(" is ")[2] for message in told] == [
+        "packed with DEFLATE now, and was stored when its upload began; the upload starts over"
+    ]
+
+
+async def test_a_state_directory_in_the_folder_is_no_part_of_the_build(
+    patchkit: PatchKit, seed_server: SeedServer, folder: Path
+) -> None:
+    inside = TransferConfig(chunk_size=MIB // 2, state_dir=folder / "data/[state]")
+    await interrupt(patchkit, seed_server, inside, folder, Packing("store"))
+    done = await upload(patchkit, folder, packing=Packing("store"), config=inside)
+    assert done.bytes_resumed == 6 * MIB // 2
+    assert contents(seed_server) == {**FILES, LINK: TARGET.encode()}
+    with pytest.raises(UsageError, match="is the state directory"):
+        await upload(patchkit, folder, config=TransferConfig(state_dir=folder))
+
+
+async def test_a_folder_that_another_run_is_at_work_on_is_not_packed_first(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, folder: Path
+) -> None:
+    refused: list[list[str]] = []
+
+    async def second() -> None:
+        events: list[Event] = []
+        with pytest.raises(StateLocked):
+            await upload(patchkit, folder, packing=Packing("deflate"), config=config, on_event=events.append)
+        refused.append(stages(events, "packing"))
+
+    async with anyio.create_task_group() as group:
+
+        def begin(event: Event) -> None:
+            if isinstance(event, Stage) and event.stage == "upload":
+                group.start_soon(second)
+
+        slow = TransferConfig(chunk_size=MIB // 2, state_dir=config.state_dir, limit_rate=8 * MIB)
+        await upload(patchkit, folder, packing=Packing("store"), config=slow, on_event=begin)
+    assert refused == [[]]
+
+
+async def test_what_only_a_folder_can_have_is_refused_for_a_file(
+    patchkit: PatchKit, config: TransferConfig, build: Path
+) -> None:
+    for packing in (Packing(ignore=("*.pdb",)), Packing("deflate")):
+        with pytest.raises(UsageError, match="is a file"):
+            await upload(patchkit, build, packing=packing, config=config)
+
+
+async def test_sums_go_with_what_they_belong_to(
+    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, folder: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    await interrupt(patchkit, seed_server, config, folder, Packing("store"))
+    [sums] = state.glob("*.sums")
+    clear_out(state, time.time() + 91 * 24 * 3600)
+    assert not [*state.glob("*.journal"), *state.glob("*.sums")]
+    await interrupt(patchkit, seed_server, config, folder, Packing("store"))
+    forget(state, sums.stem)
+    assert not [*state.glob("*.sums")]
+
+
+async def test_only_what_this_run_sent_is_measured(
+    patchkit: PatchKit,
+    seed_server: SeedServer,
+    config: TransferConfig,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await interrupt(patchkit, seed_server, config, folder, Packing("store"))
+    told: list[int] = []
+    monkeypatch.setattr(engine, "remember_rate", lambda _, __, size, ___: told.append(size))
+    done = await upload(patchkit, folder, packing=Packing("store"), config=config)
+    assert told == [done.bytes_sent]
+
+
+async def test_the_progress_of_packing_is_told_a_hundred_times_at_most(
+    patchkit: PatchKit, config: TransferConfig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    (folder / "game").write_bytes(random.Random(1).randbytes(150 * MIB // 10))
+    for number in range(1000):
+        (folder / f"{number}").write_bytes(b"x" * 2000)
+    events: list[Event] = []
+    await upload(patchkit, folder, packing=Packing("deflate"), config=config, on_event=events.append)
+    told = [event.progress for event in events if isinstance(event, Progress)]
+    assert told == sorted(set(told))
+    assert told[-1] == 1
+    assert len(told) <= 101
+
+
 @pytest.mark.parametrize("packing", WAYS, ids=lambda packing: packing.compression)
 async def test_a_copy_of_the_folder_can_be_gone_on_with(
     patchkit: PatchKit,
@@ -251,20 +364,22 @@ def tree(folder: Path) -> Tree:
 
 def test_sums_are_those_of_the_very_same_tree(tree: Tree, folder: Path, tmp_path: Path) -> None:
     journal = tmp_path / "kept/abc.journal"
-    sums = array("L", range(len(tree.members)))
+    sums = array("I", range(len(tree.members)))
     assert kept_sums(journal, tree) is None
     keep_sums(journal, tree, sums)
     assert kept_sums(journal, tree) == sums
     assert [path.name for path in journal.parent.iterdir()] == ["abc.sums"]
     assert journal.with_suffix(".sums").stat().st_mode & 0o777 == 0o600
-    os.utime(folder / "data/short", (0, 0))
-    assert kept_sums(journal, walk(folder)) is None
+    status = (folder / "data/short").stat()
+    (folder / "data/short").write_bytes(b"ba")
+    os.utime(folder / "data/short", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert kept_sums(journal, walk(folder)) is None, "its time was set back, its content is another"
 
 
 @pytest.mark.parametrize("at", [0, 20, 60, -1])
 def test_sums_that_were_damaged_are_made_anew(tree: Tree, tmp_path: Path, at: int) -> None:
     journal = tmp_path / "abc.journal"
-    keep_sums(journal, tree, array("L", range(len(tree.members))))
+    keep_sums(journal, tree, array("I", range(len(tree.members))))
     path = journal.with_suffix(".sums")
     content = bytearray(path.read_bytes())
     content[at] ^= 1
@@ -276,7 +391,7 @@ def test_sums_that_were_damaged_are_made_anew(tree: Tree, tmp_path: Path, at: in
 
 def test_sums_that_cannot_be_kept_cost_nothing(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    keep_sums(tmp_path / "file/abc.journal", tree, array("L", range(len(tree.members))))
+    keep_sums(tmp_path / "file/abc.journal", tree, array("I", range(len(tree.members))))
 
 
 # The rate that uploads had
@@ -287,9 +402,10 @@ def test_a_rate_is_remembered_by_host(tmp_path: Path) -> None:
     remember_rate(tmp_path, "https://two.example", 300 * MIB, 10.0)
     remember_rate(tmp_path, "https://one.example", 200 * MIB, 10.0)
     assert expected_rate(None, tmp_path, "https://one.example").per_second == 20 * MIB
-    assert expected_rate(None, tmp_path, "https://two.example:8443").origin == (
+    assert expected_rate(None, tmp_path, "https://two.example/").origin == (
         "as measured by the last upload to two.example"
     )
+    assert "assumed" in expected_rate(None, tmp_path, "https://two.example:8443").origin
     assert [path.name for path in tmp_path.iterdir()] == ["rates.json"]
 
 

@@ -14,10 +14,11 @@ import anyio
 import pytest
 
 from folders import make_build, packed, silent, small_blocks
+from pk_upload.archive.folder import tree as tree_module
 from pk_upload.archive.folder.deflating import BLOCK
 from pk_upload.archive.folder.packed import PackedFolder
 from pk_upload.archive.folder.packing import pack
-from pk_upload.archive.folder.tree import Member, Tree, walk
+from pk_upload.archive.folder.tree import Member, walk
 from pk_upload.errors import SourceChanged, SourceUnreadable, UsageError
 
 pytestmark = pytest.mark.anyio
@@ -67,15 +68,15 @@ async def test_a_file_that_shrinks_under_the_reader_is_noticed(
     folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree = walk(folder)
-    regular = Tree.open
+    regular = tree_module.same
 
-    def open_and_cut(self: Tree, member: Member) -> int:
-        fd = regular(self, member)
+    def look_and_cut(status: os.stat_result, member: Member) -> bool:
+        unchanged = regular(status, member)
         if member.name == name:
-            os.truncate(self.path(member), 1000)
-        return fd
+            os.truncate(tree.path(member), 1000)
+        return unchanged
 
-    monkeypatch.setattr(Tree, "open", open_and_cut)
+    monkeypatch.setattr(tree_module, "same", look_and_cut)
     with pytest.raises(SourceChanged, match="shorter"):
         await packed(tree)
 
@@ -87,7 +88,7 @@ async def test_a_disk_that_fails_is_named(build: Path, monkeypatch: pytest.Monke
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "read", fail)
+        patch.setattr(tree_module, "read_at", fail)
         with pytest.raises(SourceUnreadable, match=r"Game\.x86_64 cannot be read: Input/output error"):
             await packed(tree)
 

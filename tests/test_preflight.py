@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,7 +136,10 @@ def test_a_bad_entry_is_named_with_its_code(code: str, member: Member) -> None:
     found = {problem.code: problem for problem in report.problems}
     assert code in found, report.problems
     encoding = "utf-8" if member.flags & 1 << 11 else "cp437"
-    assert found[code].entry == printable(member.name.decode(encoding, "backslashreplace"))
+    name = member.name.decode(encoding, "backslashreplace")
+    folder, slash, _ = name.partition("/")
+    # What is wrong with a folder's own name is told of the folder.
+    assert found[code].entry in {printable(name), printable(folder + slash)}
     assert found[code].severity == RULES[code].severity
     assert found[code].hint
     json.dumps(report.to_dict())
@@ -315,3 +319,52 @@ def test_every_rule_says_what_to_do() -> None:
         assert code == code.lower().replace(" ", "-").replace("_", "-")
         assert rule.hint.endswith((".", '"', "zip"))
         assert rule.severity in ("error", "warning")
+
+
+def test_names_from_unix_are_read_as_they_were_written() -> None:
+    """Info-ZIP does not say that they are UTF-8; only what is none is taken for the code page of DOS."""
+    upper, lower = "Ä.txt".encode(), "ä.txt".encode()
+    report = look(GAME, unix(upper), unix(lower))
+    assert ("case-collision", "ä.txt") in codes(report)
+    assert ("non-ascii", "Ä.txt") in codes(report)
+    assert ("non-ascii", "Ä.txt".encode().decode("cp437")) in codes(look(GAME, Member(upper)))
+    assert ("non-ascii", b"caf\x82".decode("cp437")) in codes(look(GAME, unix(b"caf\x82")))
+
+
+def test_a_link_is_followed_through_names_that_are_not_marked_as_utf_8() -> None:
+    report = look(GAME, unix(b"dir/file"), link("dir/ü".encode(), b".."), link(b"x", "dir/ü/..".encode()))
+    assert ("link-leaves", "x") in codes(report)
+
+
+def test_macos_has_modes_and_links_as_unix_has() -> None:
+    made_by = 19 << 8 | 20
+    out = Member(b"out", b"../../etc/passwd", made_by=made_by, mode=0o120777)
+    assert ("link-leaves", "out") in codes(look(GAME, out))
+
+
+def test_a_link_to_what_is_not_there_is_told_of() -> None:
+    links = (
+        link(b"lib/gone.so", b"gone.so.1"),
+        link(b"lib/real.so", b"real.so.1"),
+        link(b"folder", b"lib"),
+        link(b"chain", b"folder/real.so"),
+        link(b"here", b"."),
+    )
+    report = look(GAME, unix(b"lib/real.so.1"), *links)
+    assert codes(report) == [("dangling-link", "lib/gone.so")]
+    assert "lib/gone.so.1" in report.problems[0].message
+
+
+def test_a_folder_with_a_bad_name_is_told_of_once() -> None:
+    name = "ä/ö".encode()
+    report = look(GAME, Member(name, flags=1 << 11), Member(name + b"2", flags=1 << 11))
+    assert codes(report) == [("non-ascii", "ä/"), ("non-ascii", "ä/ö"), ("non-ascii", "ä/ö2")]
+
+
+def test_the_hint_is_a_command_to_paste() -> None:
+    report = preflight(
+        BuildInMemory(craft(Member(b"../a"), Member(b"../b")), Path("my build.zip")), strict=True
+    )
+    with pytest.raises(PreflightFailed) as caught:
+        refuse(report)
+    assert "`pk-upload check 'my build.zip' --strict --verbose`" in caught.value.hint

@@ -142,8 +142,8 @@ def test_endless_folders_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_each_folder_is_new_once() -> None:
     seen = Collisions()
-    assert seen.enter(b"a/b/c/") == [b"a", b"b", b"c"]
-    assert seen.enter(b"a/b/d/") == [b"d"]
+    assert seen.enter(b"a/b/c/") == [b"a/", b"a/b/", b"a/b/c/"]
+    assert seen.enter(b"a/b/d/") == [b"a/b/d/"]
     assert seen.enter(b"a/b/c/") == []
     assert seen.enter(b"") == []
 

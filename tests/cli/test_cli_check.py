@@ -156,3 +156,35 @@ def test_a_push_tells_warnings_and_goes_on(live: Live, tmp_path: Path) -> None:
     assert any("program" in line for line in told), "the app's platform is known"
     done = live.pk("push", path, "--app", app, "--label", "2.0", "--strict", "--json")
     assert (done.code, done.error["type"]) == (10, "PreflightFailed")
+
+
+def test_a_push_knows_the_platform_of_the_app(live: Live, build: Path) -> None:
+    made = live.pk("app", "create", "--name", "game", "--platform", "linux_x86_64", "--json")
+    done = live.pk("push", build, "--app", made.json["secret"], "--label", "1.0")
+    assert done.code == 0
+    told = "warning: game.exe: nothing is for linux_x86_64, but for Windows: game.exe"
+    assert told in done.err.splitlines()
+    assert "warning" not in live.pk("push", build, "--app", live.app(), "--label", "1.0").err
+
+
+def test_many_warnings_are_not_all_told_in_a_push(live: Live, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.zip", {"game.exe": PROGRAM} | {f"é{number}": b"" for number in range(30)})
+    done = live.pk("push", path, "--app", live.app(), "--label", "1.0", "--dry-run")
+    told = [line for line in done.err.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 11
+    assert told[-1] == "warning: 20 more; `pk-upload check --verbose` names all"
+
+
+def test_what_is_empty_is_reported_as_anything_else(tmp_path: Path) -> None:
+    (tmp_path / "empty.zip").touch()
+    done = pk("check", tmp_path / "empty.zip", "--json")
+    assert (done.code, list(done.json), done.json["format"]) == (10, KEYS, None)
+    assert [each["code"] for each in done.json["problems"]] == ["not-a-zip"]
+
+
+def test_wishes_for_a_folder_are_refused_for_a_file(build: Path) -> None:
+    for source in ("check", "push"):
+        more = ("--app", "x", "--label", "1", "--dry-run") if source == "push" else ()
+        done = pk(source, build, *more, "--ignore", "*.pdb", "--json")
+        assert (done.code, done.error["type"]) == (2, "UsageError")
+        assert "--ignore" in done.error["hint"]

@@ -40,7 +40,7 @@ def test_a_folder_is_published(live: Live, folder: Path, compression: str) -> No
     done = push(live, folder, "--compression", compression)
     assert done.code == 0
     assert done.out.startswith("version 1 (1.0) is published\n")
-    assert "checking: 3 files, 3.0 MiB; left out: .git and 1 that .pkignore or --ignore names" in done.err
+    assert "checking: 2 files, 3.0 MiB; left out: .git and 1 that .pkignore or --ignore names" in done.err
     chosen = "store" if compression == "auto" else compression
     assert f"packing: {chosen}: " in done.err
 
@@ -48,6 +48,8 @@ def test_a_folder_is_published(live: Live, folder: Path, compression: str) -> No
 def test_the_embedded_sandbox_takes_a_folder_from_inside_of_it(folder: Path) -> None:
     done = pk("push", ".", "--sandbox", "--publish", "--json", cwd=folder)
     assert (done.code, done.json["label"], done.json["published"]) == (0, "build", True)
+    named = folder.rename(folder.with_name("game-1.4.2"))
+    assert pk("push", "..", "--sandbox", "--json", cwd=named / "data").json["label"] == "game-1.4.2"
 
 
 def test_a_rehearsal_lists_what_would_go_with_sizes(folder: Path) -> None:

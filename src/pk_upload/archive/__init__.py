@@ -5,10 +5,11 @@ from pk_upload.archive.checks import Problem, Report, refuse
 from pk_upload.archive.file import BuildFile
 from pk_upload.archive.folder.choosing import Rate
 from pk_upload.archive.folder.config import Packing
+from pk_upload.archive.folder.ignoring import literally
 from pk_upload.archive.folder.opening import Known, Packed, open_folder
 from pk_upload.archive.folder.stored import StoredFolder
 from pk_upload.archive.folder.tree import Tree
-from pk_upload.archive.inspecting import inspected, preflighted, read_through, surveyed, warn
+from pk_upload.archive.inspecting import inspected, open_file, preflighted, read_through, surveyed, warn
 
 __all__ = [
     "Build",
@@ -25,6 +26,8 @@ __all__ = [
     "Tree",
     "fill",
     "inspected",
+    "literally",
+    "open_file",
     "open_folder",
     "preflighted",
     "read",

@@ -63,12 +63,14 @@ class _End(NamedTuple):
     offset: int
 
 
-def find_directory(read: Read, size: int) -> Directory | Fault:
+def find_directory(read: Read, size: int, *, comment: int = LONGEST_COMMENT) -> Directory | Fault:
     """The directory of a ZIP of `size` bytes, or why there is none to be found. Raises what `read` raises.
+
+    The archive's own comment may have that many bytes.
 
     After the ZIP's public specification; a program in front of the archive shifts the recorded offset.
     """
-    start = max(0, size - END.size - LONGEST_COMMENT - LOCATOR.size)
+    start = max(0, size - END.size - comment - LOCATOR.size)
     tail = read(start, size - start)
     at, faults = _last_record(tail)
     if at < 0:
@@ -111,14 +113,14 @@ def _last_record(tail: bytes) -> tuple[int, tuple[Fault, ...]]:
     programs would read another directory.
     """
     fitting, whole, cut = [], -1, False
-    at = tail.rfind(END_MAGIC)
+    at = last = tail.rfind(END_MAGIC)
     while at >= 0:
         left = len(tail) - at - END.size
         length = END.unpack_from(tail, at)[-1] if left >= 0 else 0
         if left == length:
             fitting.append(at)
         elif whole < 0:
-            whole, cut = (at, length > left) if left >= 0 else (whole, True)
+            whole, cut = (at if left >= 0 else -1), cut or length > left
         at = tail.rfind(END_MAGIC, 0, at)
     if not fitting:
         if whole < 0:
@@ -128,7 +130,7 @@ def _last_record(tail: bytes) -> tuple[int, tuple[Fault, ...]]:
             return whole, (Fault(TRUNCATED, "its end is missing: the archive's comment is cut off"),)
         extra = left - END.unpack_from(tail, whole)[-1]
         return whole, (Fault(TRAILING_BYTES, f"{extra:,} bytes follow the archive's last record"),)
-    if len(fitting) > 1 or whole > fitting[0]:
+    if len(fitting) > 1 or last > fitting[0]:
         return fitting[0], (Fault(DAMAGED_DIRECTORY, "two records claim to be the archive's end"),)
     return fitting[0], ()
 

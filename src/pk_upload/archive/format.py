@@ -30,6 +30,7 @@ __all__ = [
     "STORE",
     "STRONGLY_ENCRYPTED",
     "UNIX",
+    "UNIX_MAKERS",
     "UTF8",
     "ZIP64",
 ]
@@ -74,6 +75,8 @@ OTHERS = {
 """What is given in a ZIP's place, by its first bytes."""
 
 ENCRYPTED, DESCRIBED, STRONGLY_ENCRYPTED, UTF8 = 1 << 0, 1 << 3, 1 << 6, 1 << 11  # flags of an entry
-UNIX = 3  # the upper byte of "version made by": the external attributes hold a Unix mode
+UNIX, MACOS = 3, 19  # the upper byte of "version made by"
+UNIX_MAKERS = {UNIX, MACOS}
+"""Whose external attributes hold a Unix mode."""
 ZIP64 = 0x0001  # the extra field that holds what does not fit into 32 bits
 FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF  # what stands where the ZIP64 field or record tells

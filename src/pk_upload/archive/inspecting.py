@@ -17,9 +17,10 @@ from pk_upload.archive.folder.checksums import checksums
 from pk_upload.archive.folder.config import Packing
 from pk_upload.archive.folder.opening import survey
 from pk_upload.archive.folder.stored import StoredFolder
+from pk_upload.errors import UsageError
 from pk_upload.events import OnEvent, Warned
 
-__all__ = ["inspected", "preflighted", "read_through", "surveyed", "warn"]
+__all__ = ["inspected", "open_file", "preflighted", "read_through", "surveyed", "warn"]
 
 MOST = 10  # warnings that are told of one by one
 
@@ -35,9 +36,21 @@ async def surveyed(path: Path, packing: Packing, *, emit: OnEvent) -> AsyncItera
     if await anyio.to_thread.run_sync(os.path.isdir, path, abandon_on_cancel=True):
         build = await survey(path, packing, emit=emit)
     else:
-        build = await anyio.to_thread.run_sync(BuildFile, path)
+        build = await anyio.to_thread.run_sync(open_file, path, packing)
     with closing(build):
         yield build
+
+
+def open_file(path: Path, packing: Packing | None) -> BuildFile:
+    """The ZIP. Raises what `BuildFile` raises, and `UsageError` for wishes that only a folder can have."""
+    build = BuildFile(path)
+    if packing not in (None, Packing()):
+        build.close()
+        raise UsageError(
+            f"{path} is a file: what to leave out and how to compress is for folders",
+            hint="Leave out --ignore and --compression, or give the folder.",
+        )
+    return build
 
 
 async def preflighted(build: Build, *, platform: str | None = None, strict: bool = False) -> Report:
@@ -75,4 +88,4 @@ def warn(problems: Iterable[Problem], emit: OnEvent) -> None:
     for problem in problems[:MOST]:
         emit(Warned(str(problem)))
     if len(problems) > MOST:
-        emit(Warned(f"{len(problems) - MOST} more like these; `pk-upload check` names all"))
+        emit(Warned(f"{len(problems) - MOST:,} more; `pk-upload check --verbose` names all"))

@@ -82,7 +82,7 @@ IMPOSSIBLE_SIZE = _error("impossible-size", PACK_AGAIN)
 TIMESTAMP = _warning(
     "timestamp", "Set the file's date to 1980 or later; a ZIP cannot tell of an earlier one."
 )
-FOLDER_WITH_CONTENT = _warning("folder-with-content", "Rename it, so that its name does not end in a slash.")
+FOLDER_WITH_CONTENT = _error("folder-with-content", "Rename it, so that its name does not end in a slash.")
 SPECIAL_FILE = _warning("special-file", "Leave devices, pipes and sockets out of the build.")
 
 # What an entry is called.
@@ -110,6 +110,7 @@ FILE_AND_FOLDER = _error("file-and-folder", "Rename one: no system can have both
 LINK_LEAVES = _error(
     "link-leaves", "Let the link point to something in the build, or pack what it points to."
 )
+DANGLING_LINK = _warning("dangling-link", "Pack what the link points to as well, or leave the link out.")
 DAMAGED_LINK = _error("damaged-link", PACK_AGAIN)
 TOO_MANY_LINKS = _error("too-many-links", "Pack the files that the links point to instead of the links.")
 

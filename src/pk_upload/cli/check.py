@@ -51,16 +51,19 @@ def check(settings: Settings, source: str, platform: str | None, deep: bool, str
     """
 
     async def work(desk: Desk) -> Answer:
-        from pk_upload.archive import preflighted, read_through, surveyed
+        from pk_upload.archive import Report, preflighted, read_through, surveyed
         from pk_upload.events import Progress, Stage
 
-        async with surveyed(Path(source), settings.packing(), emit=desk.emit) as build:
-            report = await preflighted(build, platform=platform, strict=strict)
-            if deep:
-                desk.emit(Stage("preflight", "reading everything"))
-                report = await read_through(
-                    build, report, on_progress=lambda done: desk.emit(Progress("preflight", done))
-                )
+        try:
+            async with surveyed(Path(source), settings.packing(), emit=desk.emit) as build:
+                report = await preflighted(build, platform=platform, strict=strict)
+                if deep:
+                    desk.emit(Stage("preflight", "reading everything"))
+                    report = await read_through(
+                        build, report, on_progress=lambda done: desk.emit(Progress("preflight", done))
+                    )
+        except PreflightFailed as error:  # there is nothing in it that could be looked at
+            report = Report.of_nothing(source, error)
         code = PreflightFailed.exit_code if report.errors else 0
         return Answer(
             report.to_dict(), _told(report, most=None if settings.verbose else MOST), exit_code=code

@@ -115,7 +115,7 @@ def push(
                 "--sandbox and --resume-from exclude each other", hint="Leave one of the two out."
             )
         app = settings.given.get("app")  # the environment's is on the real service
-        label = label or _printable(Path(source).absolute().stem)
+        label = label or _printable(_title(Path(source).resolve()))
     else:
         app = settings.require_app()
     if not label:
@@ -190,6 +190,10 @@ def _summary(done: Release, wish: Wish) -> str:
     ]
     lines += [f"{message.severity}: {message.message}" for message in done.messages]
     return "\n".join(lines)
+
+
+def _title(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
 
 
 def _printable(name: str) -> str:

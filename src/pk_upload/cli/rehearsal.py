@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pk_upload.archive import preflighted, refuse, surveyed, warn
-from pk_upload.archive.folder.stored import StoredFolder
+from pk_upload.archive import StoredFolder, preflighted, refuse, surveyed, warn
 from pk_upload.cli.errand import Answer, Desk
 from pk_upload.cli.settings import Settings
 from pk_upload.transfer.plan import Plan

@@ -6,7 +6,7 @@ service before anything is asked for again.
 
 from pk_upload.steps.creating import make_app, make_draft
 from pk_upload.steps.draft import find_or_make_draft
-from pk_upload.steps.inspecting import Inspection
+from pk_upload.steps.preflight import Inspection
 from pk_upload.steps.processing import check, process
 from pk_upload.steps.publishing import publish, publish_version, scheduled_for
 from pk_upload.steps.run import Run, Wishes

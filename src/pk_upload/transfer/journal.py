@@ -165,8 +165,17 @@ async def _restore(journal: Journal, path: Path, begun: Begun, emit: OnEvent) ->
         await journal.record(begun)
     elif journal.state.begun.fingerprint != begun.fingerprint:
         if journal.state.upload_id is not None:
-            emit(Warned(f"{begun.source} has changed since its upload began; the upload starts over"))
+            emit(Warned(f"{_difference(journal.state.begun, begun)}; the upload starts over"))
         await journal.record(begun)
+
+
+def _difference(was: Begun, now: Begun) -> str:
+    if was.compression != now.compression:
+        ways = {"": "a ZIP", "store": "stored", "deflate": "packed with DEFLATE"}
+        one, other = ways[now.compression], ways[was.compression]
+        return f"{now.source} is {one} now, and was {other} when its upload began"
+    less = ", or what is left out of it," if now.compression else ""
+    return f"{now.source}{less} has changed since its upload began"
 
 
 def _recall(path: Path, begun: Begun) -> tuple[State, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +20,16 @@ from pk_upload.archive import (
     Packing,
     StoredFolder,
     inspected,
+    literally,
+    open_file,
     open_folder,
 )
-from pk_upload.errors import StateError
+from pk_upload.errors import StateError, UsageError
 from pk_upload.events import OnEvent, Warned
 from pk_upload.patchkit import PatchKit
 from pk_upload.transfer.config import TransferConfig
 from pk_upload.transfer.journal import Journal, open_journal
+from pk_upload.transfer.lock import held
 from pk_upload.transfer.rates import expected_rate
 from pk_upload.transfer.records import FORMAT, Begun, Damaged, RunName
 from pk_upload.transfer.source import Source
@@ -61,21 +65,24 @@ async def opened(
     former = None
     if directory is not None and config.resume_from is not None:
         former = await anyio.to_thread.run_sync(_named, config.resume_from)
+    place = None if directory is None else journal_path(directory, run)
     build: Build
     if await anyio.to_thread.run_sync(os.path.isdir, path, abandon_on_cancel=True):
+        if place is not None:
+            await anyio.to_thread.run_sync(_require_free, place)  # before all cores are put to work
         known = await anyio.to_thread.run_sync(_known, config, patchkit.upload_url, directory, run, former)
         look = inspect or partial(inspected, emit=emit)
-        build = await open_folder(Path(path), packing or Packing(), known, emit=emit, inspect=look)
+        packing = await anyio.to_thread.run_sync(_without, packing or Packing(), Path(path), directory)
+        build = await open_folder(Path(path), packing, known, emit=emit, inspect=look)
     else:
-        build = await _file(Path(path), inspect)
+        build = await _file(Path(path), packing, inspect)
     async with Source(build) as source:
-        if directory is not None and isinstance(build, StoredFolder):
-            place = journal_path(directory, run)
-            await anyio.to_thread.run_sync(keep_sums, place, build.tree, build.checksums)
         about = Begun(FORMAT, run.source, build.fingerprint, *run[1:], compression=build.compression)
         if directory is not None and former is not None:
             await take_over(directory, former, about, source, emit)
         async with open_journal(about, emit, state_dir=directory) as journal:
+            if place is not None and isinstance(build, StoredFolder):
+                await anyio.to_thread.run_sync(keep_sums, place, build.tree, build.checksums)
             yield source, journal
 
 
@@ -95,8 +102,8 @@ def _named(path: str | os.PathLike[str]) -> str:
     return os.fsencode(os.path.realpath(path)).decode("utf-8", "backslashreplace")
 
 
-async def _file(path: Path, inspect: Inspect | None) -> BuildFile:
-    build = await anyio.to_thread.run_sync(BuildFile, path)
+async def _file(path: Path, packing: Packing | None, inspect: Inspect | None) -> BuildFile:
+    build = await anyio.to_thread.run_sync(open_file, path, packing)
     try:
         if inspect is not None:
             await inspect(build)
@@ -104,6 +111,24 @@ async def _file(path: Path, inspect: Inspect | None) -> BuildFile:
         build.close()
         raise
     return build
+
+
+def _require_free(journal: Path) -> None:
+    """Raises `StateLocked` while another run is at work on it."""
+    with suppress(OSError), held(journal):  # a directory that is not there is made later, or told of
+        pass
+
+
+def _without(packing: Packing, folder: Path, directory: Path | None) -> Packing:
+    """Leaves the state directory out where it lies in the folder: it changes with every chunk."""
+    if directory is None:
+        return packing
+    inside, outside = directory.resolve(), folder.resolve()
+    if inside == outside:
+        raise UsageError(f"{folder} is the state directory", hint="Name another one with --state-dir.")
+    if not inside.is_relative_to(outside):
+        return packing
+    return replace(packing, ignore=(*packing.ignore, literally(inside.relative_to(outside).as_posix())))
 
 
 def _known(

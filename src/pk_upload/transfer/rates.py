@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -32,30 +31,30 @@ def expected_rate(limit: int | None, directory: Path | None, server: str) -> Rat
 
     Bytes a second. Where no upload was measured, that of a good line, or of the machine itself.
     """
-    host = urlsplit(server).hostname or server
+    host = urlsplit(server).netloc
     if limit is not None:
         return Rate(limit, "given by --limit-rate")
     if directory is not None and (measured := _known(directory / NAME).get(host)) is not None:
         return Rate(measured, f"as measured by the last upload to {host}")
-    if host in LOOPBACK:
+    if urlsplit(server).hostname in LOOPBACK:
         return Rate(MACHINE, "assumed within this machine")
     return Rate(LINE, "assumed, for no upload was measured yet")
 
 
 def remember_rate(directory: Path, server: str, size: int, seconds: float) -> None:
     """Keeps in mind that `size` bytes took so many seconds. Where that cannot be, nothing is lost."""
-    host = urlsplit(server).hostname or server
+    host = urlsplit(server).netloc
     if size < TELLING or seconds <= 0:
         return
     path = directory / NAME
     rates = _known(path)
     rates.pop(host, None)
     rates = dict([*rates.items(), (host, round(size / seconds))][-MOST:])
-    draft = path.with_suffix(f".{os.getpid()}")
+    draft = path.with_suffix(".new")
     with suppress(OSError):
         prepare(directory)
         try:
-            with open(draft, "xb", opener=open_private) as file:
+            with open(draft, "wb", opener=open_private) as file:
                 file.write(msgspec.json.encode(rates))
             draft.replace(path)
         finally:

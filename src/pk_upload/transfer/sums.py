@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from array import array
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ MARK = b"pk-upload sums 1\n"
 def keep_sums(journal: Path, tree: Tree, sums: array[int]) -> None:
     """Keeps the CRC-32 of each member of `tree`. Where that cannot be, they are made anew next time."""
     path = journal.with_suffix(".sums")
-    draft = path.with_suffix(f".sums-{os.getpid()}")
+    draft = path.with_suffix(".new")
     content = b"".join(crc.to_bytes(4, "little") for crc in sums)
     with suppress(OSError):
         prepare(path.parent)
@@ -43,7 +42,7 @@ def kept_sums(journal: Path, tree: Tree) -> array[int] | None:
     head, content = kept[: len(MARK) + 32], kept[len(MARK) + 32 :]
     if len(content) != length or head != MARK + _digest(tree, content):
         return None
-    return array("L", (int.from_bytes(content[at : at + 4], "little") for at in range(0, length, 4)))
+    return array("I", (int.from_bytes(content[at : at + 4], "little") for at in range(0, length, 4)))
 
 
 def _digest(tree: Tree, content: bytes) -> bytes:

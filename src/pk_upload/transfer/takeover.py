@@ -146,3 +146,4 @@ def _write(old: Path, new: Path, lines: Iterable[bytes]) -> None:
         draft.unlink(missing_ok=True)
     if old != new:
         old.unlink()
+        old.with_suffix(".sums").unlink(missing_ok=True)

@@ -67,14 +67,16 @@ class Collisions:
     def enter(self, folder: bytes) -> list[bytes]:
         """What follows is in that folder: a path with a slash at its end, or nothing.
 
-        Returns the names of those folders in the path that were not seen before.
+        Returns the paths of those folders on its way that were not seen before.
         """
         new = []
+        path = b""
         self._folder = 0
         for part, key, exact in chain(folder):
             known = self._folders.get(key)
+            path += part + b"/"
             if known != exact:
-                new.append(part)
+                new.append(path)
                 if known is not None:
                     self._respelled.add(key)
                 elif len(self._folders) < MOST_FOLDERS:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
 from pk_upload.archive.build import Build, read
 from pk_upload.archive.directory import Directory
-from pk_upload.archive.format import CENTRAL, CENTRAL_MAGIC, FIELD, FULL16, FULL32, UNIX, UTF8, ZIP64
+from pk_upload.archive.format import CENTRAL, CENTRAL_MAGIC, FIELD, FULL16, FULL32, UNIX_MAKERS, UTF8, ZIP64
 from pk_upload.archive.problems import DAMAGED_DIRECTORY, DAMAGED_ENTRY, TOO_MANY_ENTRIES
 
 __all__ = [
@@ -53,7 +54,7 @@ class Entry(NamedTuple):
     @property
     def mode(self) -> int | None:
         """The Unix mode, `None` where the archive's maker had none."""
-        return self.attributes >> 16 if self.made_by >> 8 == UNIX else None
+        return self.attributes >> 16 if self.made_by >> 8 in UNIX_MAKERS else None
 
     @property
     def is_folder(self) -> bool:
@@ -131,7 +132,7 @@ class Listing:
             raw = block[after : after + named]
             entry = Entry(
                 raw,
-                raw if raw.isascii() else _utf8(raw, flags),
+                raw if raw.isascii() else _utf8(raw, flags, made_by),
                 made_by,
                 flags,
                 method,
@@ -194,5 +195,10 @@ def zip64_numbers(extra: bytes, count: int) -> list[int] | None:
     return [int.from_bytes(content[at : at + 8], "little") for at in range(0, 8 * count, 8)]
 
 
-def _utf8(raw: bytes, flags: int) -> bytes:
-    return raw.decode("utf-8" if flags & UTF8 else "cp437", "backslashreplace").encode()
+def _utf8(raw: bytes, flags: int, made_by: int) -> bytes:
+    if not flags & UTF8:
+        if made_by >> 8 in UNIX_MAKERS:
+            with suppress(UnicodeDecodeError):  # Info-ZIP writes names as they are, and does not say so
+                return raw.decode().encode()
+        return raw.decode("cp437").encode()
+    return raw.decode("utf-8", "backslashreplace").encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["leaves"]
+__all__ = ["end_of", "leaves"]
 
 # As Linux has it. A longer chain is not followed by any system, a loop least of all.
 HOPS = 40
@@ -25,35 +25,40 @@ def leaves(link: str, targets: Mapping[str, str]) -> bool:
     A part of a path that is no link is taken for a folder that is there.
     """
     followed = [link]
-    if _climbs(link, targets, followed, windows=False):
+    if _followed(link, targets, followed, windows=False) is None:
         return True
     # A backslash separates on Windows, elsewhere it is a letter of a name: either reading may lead out.
     has_two = any("\\" in targets.get(each, "") for each in followed)
-    return has_two and _climbs(link, targets, followed, windows=True)
+    return has_two and _followed(link, targets, followed, windows=True) is None
 
 
-def _climbs(link: str, targets: Mapping[str, str], followed: list[str], *, windows: bool) -> bool:
+def end_of(link: str, targets: Mapping[str, str]) -> str | None:
+    """The path in the archive that the link leads to in the end; `None` if it leads out of it."""
+    return _followed(link, targets, [], windows=False)
+
+
+def _followed(link: str, targets: Mapping[str, str], followed: list[str], *, windows: bool) -> str | None:
     """Goes part by part, for behind a link to "." the folder above is not the one the spelling suggests.
 
     Adds the links on its way to those `followed`.
     """
     target = _parts(targets.get(link, ""), windows=windows)
     if target is None:
-        return True
+        return None
     rest = [*target, *link.split("/")[-2::-1]]  # what is still to be passed, the next part last
     here, hops = "", 1
     for _ in range(PARTS):
         if not rest:
-            return False
+            return here
         part = rest.pop()
         if part == "..":
             if not here:
-                return True
+                return None
             here = here.rpartition("/")[0]
         elif part not in ("", "."):
             there = f"{here}/{part}" if here else part
             if len(there) > LONGEST:
-                return True
+                return None
             if there not in targets:
                 here = there
                 continue
@@ -61,9 +66,9 @@ def _climbs(link: str, targets: Mapping[str, str], followed: list[str], *, windo
             target = _parts(targets[there], windows=windows)
             hops += 1
             if target is None or hops > HOPS:
-                return True
+                return None
             rest += target
-    return bool(rest)
+    return None if rest else here
 
 
 def _parts(target: str, *, windows: bool) -> list[str] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pk_upload.archive.checks.entries import Entry, extra_fields, extra_fits
 from pk_upload.archive.directory import Fault
-from pk_upload.archive.format import DEFLATE, ENCRYPTED, METHODS, STORE, STRONGLY_ENCRYPTED, UNIX
+from pk_upload.archive.format import DEFLATE, ENCRYPTED, METHODS, STORE, STRONGLY_ENCRYPTED, UNIX_MAKERS
 from pk_upload.archive.problems import (
     DAMAGED_ENTRY,
     FOLDER_WITH_CONTENT,
@@ -25,6 +25,7 @@ __all__ = ["LINK", "SECRET", "TAKEN", "Packing"]
 
 TAKEN = (STORE, DEFLATE)
 SECRET = ENCRYPTED | STRONGLY_ENCRYPTED | 1 << 13  # the last: the directory itself is
+PATCH = 1 << 5  # a flag: the content is what changed in another file
 LINK = 0xA  # the upper four bits of a Unix mode
 NEWEST = 63  # the specification's last version, ten times; readers refuse what asks for a later one
 KINDS = {0x1: "a pipe", 0x2: "a device", 0x6: "a device", 0xC: "a socket"}
@@ -45,11 +46,11 @@ class Packing:
 
     def is_plain(self, entry: Entry) -> bool:
         """Whether the record of a file needs no closer look; quick."""
-        if entry.flags & SECRET or entry.date not in self._dates or entry.header[0] > NEWEST:
+        if entry.flags & (SECRET | PATCH) or entry.date not in self._dates or entry.header[0] > NEWEST:
             return False
         if entry.extra and not extra_fits(entry.extra):
             return False
-        if entry.made_by >> 8 == UNIX and entry.attributes >> 28 not in (8, 0):
+        if entry.made_by >> 8 in UNIX_MAKERS and entry.attributes >> 28 not in (8, 0):
             return False
         if entry.method == STORE:
             return entry.size == entry.packed
@@ -64,6 +65,8 @@ class Packing:
         if entry.method not in TAKEN:
             method = METHODS.get(entry.method, f"number {entry.method}")
             yield Fault(METHOD, f"it is packed with the method {method}; the service takes STORE and DEFLATE")
+        elif entry.flags & PATCH:
+            yield Fault(METHOD, "it is packed as a patch of another file; the service takes whole ones")
         if (version := entry.header[0]) > NEWEST:
             yield Fault(VERSION, f"it asks for version {version // 10}.{version % 10} of the ZIP format")
         if not extra_fits(entry.extra):

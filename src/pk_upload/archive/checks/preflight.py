@@ -25,7 +25,7 @@ from pk_upload.archive.checks.packing import Packing
 from pk_upload.archive.checks.placement import Placement
 from pk_upload.archive.checks.report import Report
 from pk_upload.archive.checks.symlinks import Symlinks
-from pk_upload.archive.directory import Directory, Fault, find_directory
+from pk_upload.archive.directory import LONGEST_COMMENT, Directory, Fault, find_directory
 from pk_upload.archive.format import UTF8
 from pk_upload.archive.problems import (
     HIGH_RATIO,
@@ -48,7 +48,9 @@ def preflight(build: Build, *, platform: str | None = None, strict: bool = False
     `strict` makes errors of warnings. Raises `SourceUnreadable` and `SourceChanged`, nothing else.
     """
     findings = Findings(strict=strict)
-    found = find_directory(partial(read, build), build.size)
+    # What a folder's ZIP ends with has no comment; before it lies what would have to be read from files.
+    comment = 0 if build.compression else LONGEST_COMMENT
+    found = find_directory(partial(read, build), build.size, comment=comment)
     faults = (found,) if isinstance(found, Fault) else found.faults
     for fault in faults:
         findings.add(fault.code, None, fault.message)
@@ -98,7 +100,7 @@ class _Inspection:
         if self._placement is not None:
             self._placement.report(self._again)
         self._collisions.report((entry.name for entry in self._again), findings.add)
-        self._links.report(findings.add)
+        self._links.report((entry.name for entry in self._again), findings.add)
         launch = self._launching.look(partial(beginning, self._build))
         return replace(
             report, entries=self._listing.count, files=self._files, unpacked=self._unpacked, launch=launch
@@ -110,7 +112,7 @@ class _Inspection:
         base = name[start:]
         if len(name) <= LONGEST_NAME:
             if name[:start] != self._folder:
-                self._enter(entry, name[:start])
+                self._enter(name[:start])
             self._collisions.see(base)
         if not (self._is_plain_folder and is_plain(base)) or len(name) > LONGEST_PATH or not name:
             self._add(entry, path_faults(name))
@@ -127,13 +129,15 @@ class _Inspection:
             self._unpacked += entry.size
             self._launching.see(name.decode(), entry.size, entry.mode, entry)
 
-    def _enter(self, entry: Entry, folder: bytes) -> None:
-        """What is wrong with a folder's own name is told once, for the first entry in it."""
+    def _enter(self, folder: bytes) -> None:
+        """What is wrong with a folder's own name is told once, whatever lies in it."""
         self._folder = folder
         self._is_plain_folder = is_plain_folder(folder)
-        for part in self._collisions.enter(folder):
+        for path in self._collisions.enter(folder):
+            part = path[:-1].rpartition(b"/")[2]
             if not is_plain(part):
-                self._add(entry, part_faults(part))
+                for fault in part_faults(part):
+                    self._findings.add(fault.code, path.decode(), fault.message)
 
     def _add(self, entry: Entry, faults: Iterable[Fault]) -> None:
         for fault in faults:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from shlex import quote
 from typing import Any
 
 from pk_upload.archive.checks.findings import Findings
 from pk_upload.archive.checks.launching import Launch
 from pk_upload.archive.checks.platforms import judge
-from pk_upload.archive.problems import Problem
+from pk_upload.archive.problems import NOT_A_ZIP, Problem
 from pk_upload.errors import PreflightFailed
 
 __all__ = ["Report", "refuse"]
@@ -35,6 +36,13 @@ class Report:
     launch: Launch | None = None
     general: tuple[Problem, ...] = ()
     suitability: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of_nothing(cls, source: str, error: PreflightFailed) -> Report:
+        """Of what could not even be opened as a build."""
+        return cls(
+            source, None, 0, 0, general=(Problem(NOT_A_ZIP, "error", None, error.message, error.hint),)
+        )
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -83,7 +91,8 @@ def refuse(report: Report) -> None:
     told = [str(error) for error in errors[:NAMED]]
     if len(errors) > NAMED:
         told.append(f"and {len(errors) - NAMED:,} more")
+    strict = " --strict" if report.strict else ""
     raise PreflightFailed(
         f"{report.source} has {len(errors):,} errors: {'; '.join(told)}",
-        hint=f"`pk-upload check {report.source}` tells what to do about each.",
+        hint=f"`pk-upload check {quote(report.source)}{strict} --verbose` tells what to do about each.",
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pk_upload.archive.build import Build
 from pk_upload.archive.checks.content import beginning
 from pk_upload.archive.checks.entries import Entry, Report
 from pk_upload.archive.checks.findings import printable
-from pk_upload.archive.checks.links import leaves
+from pk_upload.archive.checks.links import end_of, leaves
 from pk_upload.archive.checks.packing import LINK
-from pk_upload.archive.problems import DAMAGED_LINK, LINK_LEAVES, TOO_MANY_LINKS
+from pk_upload.archive.problems import DAMAGED_LINK, DANGLING_LINK, LINK_LEAVES, TOO_MANY_LINKS
 
 __all__ = ["Symlinks"]
 
@@ -41,12 +43,31 @@ class Symlinks:
         else:
             self._targets[entry.text.removesuffix("/")] = target.decode("utf-8", "backslashreplace")
 
-    def report(self, report: Report) -> None:
-        """Tells what is wrong with the links."""
+    def report(self, names: Iterable[bytes], report: Report) -> None:
+        """Tells what is wrong with the links; `names` are those of all entries, read once more if need be."""
         for name, message in self._damaged:
             report(DAMAGED_LINK, name, message)
+        ends: dict[str, str] = {}
         for name, target in self._targets.items():
             if leaves(name, self._targets):
-                report(LINK_LEAVES, name, f"it is a link that leaves the archive: {printable(target)}")
+                message = f"it is a link that leads out of the archive, or nowhere: {printable(target)}"
+                report(LINK_LEAVES, name, message)
+            elif end := end_of(name, self._targets):
+                ends[name] = end
+        missing = _missing({*ends.values()}, names) if ends else set()
+        for name, end in ends.items():
+            if end in missing:
+                report(DANGLING_LINK, name, f"it is a link to what is not in the archive: {printable(end)}")
         if self._room < 0:
             report(TOO_MANY_LINKS, None, f"of its links only the first {len(self._targets):,} were followed")
+
+
+def _missing(paths: set[str], names: Iterable[bytes]) -> set[str]:
+    """Those of the paths that are neither an entry nor a folder that an entry lies in."""
+    missing = paths.copy()
+    for name in names:
+        path = name.decode().rstrip("/")
+        while path:
+            missing.discard(path)
+            path = path.rpartition("/")[0]
+    return missing

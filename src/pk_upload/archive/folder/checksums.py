@@ -6,15 +6,12 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio
 from zlib_ng import zlib_ng
 
-from pk_upload.archive.build import unreadable
 from pk_upload.archive.folder.tree import Member, Tree
-from pk_upload.archive.positioned import read_at
-from pk_upload.errors import SourceChanged, first_cause
+from pk_upload.errors import first_cause
 
 __all__ = ["checksums"]
 
@@ -39,7 +36,7 @@ async def checksums(tree: Tree, *, on_progress: Callable[[int, int], None]) -> a
     `on_progress` hears how many bytes have been read, and of how many. Raises `SourceChanged` for a file that
     is no longer what was found, `SourceUnreadable` when the disk fails.
     """
-    found = array("L", [0]) * len(tree.members)
+    found = array("I", [0]) * len(tree.members)
     partial: dict[int, dict[int, tuple[int, int]]] = {}
     todo = _portions(tree.members)
     total, done = sum(member.size for member in tree.members), 0
@@ -94,17 +91,8 @@ def _sum(tree: Tree, span: _Span, buffer: memoryview) -> int:
         return zlib_ng.crc32(os.fsencode(member.link))
     if not member.is_file:
         return 0
-    fd = tree.open(member)
-    try:
-        done = 0
-        while done < span.size:
-            count = read_at(fd, buffer[: span.size - done], span.offset + done)
-            if not count:
-                raise SourceChanged(f"{tree.path(member)} became shorter while it was being read")
-            crc = zlib_ng.crc32(buffer[:count], crc)
-            done += count
-    except OSError as error:
-        raise unreadable(Path(tree.path(member)), error) from None
-    finally:
-        os.close(fd)
+    for done in range(0, span.size, PIECE):
+        piece = buffer[: min(PIECE, span.size - done)]
+        tree.read_into(member, piece, span.offset + done)
+        crc = zlib_ng.crc32(piece, crc)
     return crc

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pk_upload.archive.folder.config import Compression
 from pk_upload.archive.folder.sampling import Sample
 from pk_upload.units import size as bytes_of
 
@@ -32,24 +31,16 @@ class Choice:
     reason: str
 
 
-def choose(
-    wanted: Compression,
-    *,
-    size: int,
-    sample: Sample | None,
-    rate: Rate,
-    room: int | None,
-) -> Choice:
-    """How to send a folder of `size` bytes. What was asked for is done; "auto" takes what ends sooner.
+def choose(content: int, *, headers: int, sample: Sample | None, rate: Rate, room: int | None) -> Choice:
+    """Which way ends sooner for files of `content` bytes and the bytes of `headers` that a ZIP adds.
 
     `room` is what the directory for temporary files has left, in bytes, if that is known.
     """
-    if wanted != "auto":
-        return Choice(wanted, f"{wanted}: as asked for")
+    size = content + headers
     if sample is None:
         return Choice("store", "store: there is nothing to pack")
     per_second, at = max(rate.per_second, 1.0), f"at {bytes_of(rate.per_second)}/s, {rate.origin},"
-    packed = int(sample.ratio * size)
+    packed = int(sample.ratio * content) + headers
     plain = size / CHECKED + size / per_second
     deflated = size / min(sample.all_cores, CHECKED) + packed / per_second
     if plain - deflated < max(LEAST_GAIN, LEAST_SHARE * plain):

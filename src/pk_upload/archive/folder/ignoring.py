@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,11 +13,12 @@ from pathspec import GitIgnoreSpec
 from pk_upload.archive.build import unreadable
 from pk_upload.errors import UsageError
 
-__all__ = ["IGNORE_FILE", "VERSION_CONTROL", "Ignoring"]
+__all__ = ["IGNORE_FILE", "VERSION_CONTROL", "Ignoring", "literally"]
 
 IGNORE_FILE = ".pkignore"
 VERSION_CONTROL = (".git", ".hg", ".svn", ".bzr", ".jj", "_darcs", "CVS")
 LARGEST = 1024 * 1024  # bytes of an ignore file
+SYNTAX = "It is written as a .gitignore is."
 
 
 class Ignoring:
@@ -42,25 +46,36 @@ class Ignoring:
         return name.rstrip("/").rpartition("/")[2] in self._own
 
 
+def literally(name: str) -> str:
+    """The pattern for that one entry, whatever its name holds."""
+    return "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", name)
+
+
 def _compiled(patterns: Iterable[str]) -> GitIgnoreSpec:
     try:
         return GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
-        raise UsageError(
-            f"a pattern to ignore makes no sense: {error}", hint="It is written as in a .gitignore."
-        ) from None
+        raise UsageError(f"a pattern to ignore makes no sense: {error}", hint=SYNTAX) from None
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(LARGEST + 1)
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{path} is no regular file", hint=SYNTAX)
+            content = file.read(LARGEST + 1)
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
         return []
     except UnicodeDecodeError:
-        raise UsageError(f"{path} is no UTF-8 text", hint="It is written as a .gitignore is.") from None
+        raise UsageError(f"{path} is no UTF-8 text", hint=SYNTAX) from None
     except OSError as error:
         raise unreadable(path, error) from None
-    if len(text) > LARGEST:
-        raise UsageError(f"{path} is larger than 1 MiB", hint="It is written as a .gitignore is.")
+    if len(content) > LARGEST:
+        raise UsageError(f"{path} is larger than 1 MiB", hint=SYNTAX)
     return text.splitlines()
+
+
+def _at_once(path: str, flags: int) -> int:
+    """An opener that does not wait for who writes into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -54,8 +54,14 @@ async def open_folder(
     choice = await _chosen(stored, packing, known)
     emit(Stage("packing", choice.reason))
 
+    told = -1
+
     def on_progress(done: int, total: int) -> None:
-        emit(Progress("packing", done / total if total else 1.0))
+        nonlocal told
+        percent = 100 * done // total if total else 100
+        if percent > told:
+            told = percent
+            emit(Progress("packing", done / total if total else 1.0))
 
     if choice.compression == "deflate":
         return await PackedFolder.packed(stored.tree, packing.ignore, on_progress=on_progress)
@@ -85,12 +91,16 @@ async def _chosen(stored: StoredFolder, packing: Packing, known: Known) -> Choic
 
 
 def _weighed(stored: StoredFolder, packing: Packing, rate: Rate) -> Choice:
-    looks = sample(stored.tree) if packing.compression == "auto" else None
-    return choose(packing.compression, size=stored.size, sample=looks, rate=rate, room=room())
+    if packing.compression != "auto":
+        return Choice(packing.compression, f"{packing.compression}: as asked for")
+    content = sum(member.size for member in stored.tree.members)
+    looks = sample(stored.tree)
+    return choose(content, headers=stored.size - content, sample=looks, rate=rate, room=room())
 
 
 def _told(tree: Tree) -> str:
-    told = f"{counted(len(tree.members), 'file')}, {size(sum(member.size for member in tree.members))}"
+    files = sum(not member.name.endswith("/") for member in tree.members)
+    told = f"{counted(files, 'file')}, {size(sum(member.size for member in tree.members))}"
     left_out = []
     if tree.version_control:
         left_out.append(_listed(tree.version_control))

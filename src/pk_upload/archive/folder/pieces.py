@@ -9,17 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from zlib_ng import zlib_ng
 
-from pk_upload.archive.build import unreadable
 from pk_upload.archive.folder.deflating import BLOCK, HISTORY, deflated, deflated_block, most, shrinks
 from pk_upload.archive.folder.records import local_header
 from pk_upload.archive.folder.tree import Member, Tree
 from pk_upload.archive.format import DEFLATE, FULL32, STORE
-from pk_upload.errors import SourceChanged
 
 __all__ = [
     "Batch",
@@ -31,7 +28,6 @@ __all__ = [
     "blocks",
     "method_of",
     "portions",
-    "read",
 ]
 
 MOST = 128  # small files that one thread takes at once
@@ -59,7 +55,7 @@ class PackedBlock(NamedTuple):
 
     block: Block
     crc: int
-    data: bytes
+    data: bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +73,8 @@ class Batch:
         entries, parts = [], []
         for member in self.members:
             content = _content(tree, member)
-            crc, method, data = zlib_ng.crc32(content), DEFLATE, _packed(member, content)
-            if data is None:
-                method, data = STORE, content
+            crc, packed = zlib_ng.crc32(content), _packed(member, content)
+            method, data = (STORE, content) if packed is None else (DEFLATE, packed)
             entries.append(Entry(member, method, crc, len(data)))
             parts += [local_header(member, method, crc, len(data)), data]
         return PackedBatch(entries, b"".join(parts))
@@ -105,7 +100,7 @@ class Block:
     def pack(self, tree: Tree) -> PackedBlock:
         """Raises as a batch does."""
         before = min(HISTORY, self.start) if self.method == DEFLATE else 0
-        content = read(tree, self.member, self.start - before, before + self.size)
+        content = tree.read(self.member, self.start - before, before + self.size)
         view = memoryview(content)
         data, history = view[before:], view[:before]
         crc = zlib_ng.crc32(data)
@@ -144,7 +139,7 @@ def method_of(tree: Tree, member: Member) -> int:
     looks = min(LOOKS, -(-member.size // BLOCK))
     for number in range(looks):
         start = number * (member.size - BLOCK) // (looks - 1)
-        if shrinks(memoryview(read(tree, member, start, BLOCK))):
+        if shrinks(memoryview(tree.read(member, start, BLOCK))):
             return DEFLATE
     return STORE
 
@@ -154,30 +149,12 @@ def blocks(member: Member, method: int) -> Iterator[Block]:
         yield Block(member, method, start, min(BLOCK, member.size - start))
 
 
-def _content(tree: Tree, member: Member) -> bytes:
+def _content(tree: Tree, member: Member) -> bytes | bytearray:
     if member.link is not None:
         return os.fsencode(member.link)
-    return read(tree, member, 0, member.size) if member.size else b""
+    return tree.read(member, 0, member.size) if member.size else b""
 
 
-def _packed(member: Member, content: bytes) -> bytes | None:
+def _packed(member: Member, content: bytes | bytearray) -> bytes | None:
     """The content as a stream, unless it is to stay what it is: a link's target is never packed."""
     return deflated(memoryview(content)) if member.is_file else None
-
-
-def read(tree: Tree, member: Member, start: int, size: int) -> bytes:
-    fd = tree.open(member)
-    try:
-        if start:
-            os.lseek(fd, start, os.SEEK_SET)
-        data = os.read(fd, size)
-        while len(data) < size:
-            more = os.read(fd, size - len(data))
-            if not more:
-                raise SourceChanged(f"{tree.path(member)} became shorter while it was being packed")
-            data += more
-    except OSError as error:
-        raise unreadable(Path(tree.path(member)), error) from None
-    finally:
-        os.close(fd)
-    return data

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from pk_upload.archive.folder.deflating import deflated
-from pk_upload.archive.folder.pieces import read
 from pk_upload.archive.folder.tree import Member, Tree
 from pk_upload.errors import SourceChanged, SourceUnreadable
 
@@ -22,10 +21,9 @@ PLACES, SIZE = 64, 128 * 1024  # bytes of each: a tenth of a second on one core
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a byte of the folder becomes, and the bytes a second that one core and all cores deflate here."""
+    """What a byte of the folder becomes, and the bytes a second that all cores deflate here."""
 
     ratio: float
-    one_core: float
     all_cores: float
 
 
@@ -42,12 +40,9 @@ def sample(tree: Tree) -> Sample | None:
         outcomes = list(pool.map(_deflate, pieces))
         elapsed = time.perf_counter() - begun
     size = sum(map(len, pieces))
-    busy = sum(seconds for _, seconds in outcomes)
     # Each place stands for an equal share of the content, however short the file is that it lies in.
-    ratio = sum(packed / len(piece) for piece, (packed, _) in zip(pieces, outcomes, strict=True)) / len(
-        pieces
-    )
-    return Sample(ratio, size / max(busy, 1e-9), size / max(elapsed, 1e-9))
+    ratio = sum(packed / len(piece) for piece, packed in zip(pieces, outcomes, strict=True)) / len(pieces)
+    return Sample(ratio, size / max(elapsed, 1e-9))
 
 
 def _places(tree: Tree) -> Iterator[tuple[Member, int, int]]:
@@ -65,15 +60,14 @@ def _places(tree: Tree) -> Iterator[tuple[Member, int, int]]:
         yield member, start, min(SIZE, member.size)
 
 
-def _piece(tree: Tree, member: Member, start: int, size: int) -> bytes | None:
+def _piece(tree: Tree, member: Member, start: int, size: int) -> bytearray | None:
     try:
-        return read(tree, member, start, size)
+        return tree.read(member, start, size)
     except (SourceChanged, SourceUnreadable):
         return None
 
 
-def _deflate(piece: bytes) -> tuple[int, float]:
-    """The bytes that come out, and the seconds of a core that it takes."""
-    begun = time.thread_time()
+def _deflate(piece: bytearray) -> int:
+    """The bytes that come out."""
     packed = deflated(memoryview(piece))
-    return len(piece if packed is None else packed), time.thread_time() - begun
+    return len(piece if packed is None else packed)

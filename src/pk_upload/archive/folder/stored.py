@@ -8,16 +8,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
-from pk_upload.archive.build import Fingerprint, read, unreadable
+from pk_upload.archive.build import Fingerprint, read
 from pk_upload.archive.directory import directory_digest
 from pk_upload.archive.folder.fingerprint import fingerprint
 from pk_upload.archive.folder.layout import Layout
 from pk_upload.archive.folder.records import central_header, local_header
-from pk_upload.archive.folder.tree import Member, Tree
+from pk_upload.archive.folder.tree import Tree
 from pk_upload.archive.folder.watching import compare
 from pk_upload.archive.format import STORE
-from pk_upload.archive.positioned import read_at
-from pk_upload.errors import SourceChanged
 
 __all__ = ["StoredFolder"]
 
@@ -30,7 +28,7 @@ class StoredFolder:
 
     def __init__(self, tree: Tree, ignore: tuple[str, ...] = ()) -> None:
         self.tree = tree
-        self.checksums = array("L", [0]) * len(tree.members)
+        self.checksums = array("I", [0]) * len(tree.members)
         self._ignore = ignore
         self._layout = Layout(tree.members)
 
@@ -80,19 +78,9 @@ class StoredFolder:
             return _copy(header, within, view)
         if member.link is not None:
             return _copy(os.fsencode(member.link), within - len(header), view)
-        return self._content(member, view[: member.size + len(header) - within], within - len(header))
-
-    def _content(self, member: Member, view: memoryview, position: int) -> int:
-        fd = self.tree.open(member)
-        try:
-            count = read_at(fd, view, position)
-        except OSError as error:
-            raise unreadable(Path(self.tree.path(member)), error) from None
-        finally:
-            os.close(fd)
-        if not count:
-            raise SourceChanged(f"{self.tree.path(member)} became shorter while it was being uploaded")
-        return count
+        content = view[: member.size + len(header) - within]
+        self.tree.read_into(member, content, within - len(header))
+        return len(content)
 
 
 def _copy(data: bytes, start: int, view: memoryview) -> int:

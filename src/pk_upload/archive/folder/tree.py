@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pk_upload.archive.build import unreadable
 from pk_upload.archive.folder.ignoring import IGNORE_FILE, Ignoring
+from pk_upload.archive.positioned import read_at
 from pk_upload.errors import PreflightFailed, SourceChanged
 
-__all__ = ["Member", "Tree", "walk"]
+__all__ = ["Member", "Tree", "changed", "same", "walk"]
 
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -21,7 +22,8 @@ READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) |
 class Member:
     """A file, a link, or an empty folder, whose name ends in a slash. `size` is that of its content in bytes.
 
-    `link` is where a link points to; `mode` is the file system's, its kind included.
+    `link` is where a link points to; `mode` is the file system's, its kind included. `ctime_ns` tells of a
+    change that left `mtime_ns` as it was, or set it back.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Member:
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
     link: str | None = None
 
     @property
@@ -53,38 +56,51 @@ class Tree:
     def path(self, member: Member) -> str:
         return os.path.join(self.root, member.name)  # noqa: PTH118 - called for every piece of every file
 
-    def open(self, member: Member) -> int:
-        """A descriptor of the member's file, to be closed by the caller.
+    def read_into(self, member: Member, view: memoryview, offset: int) -> None:
+        """Fills `view` with what is at `offset` in the member's file.
 
-        Raises `SourceChanged` if it is no longer what was found, `SourceUnreadable` if the system fails.
+        Raises `SourceChanged` if that is no longer what was found, `SourceUnreadable` if the system fails.
         """
-        path = self.path(member)
+        path, done = self.path(member), 0
         try:
             fd = os.open(path, READ)
+            try:
+                if not same(os.fstat(fd), member):
+                    raise changed(path)
+                while done < len(view):
+                    count = read_at(fd, view[done:], offset + done)
+                    if not count:
+                        raise changed(path, "became shorter")
+                    done += count
+            finally:
+                os.close(fd)
         except FileNotFoundError:
-            raise SourceChanged(f"{path} was removed while it was being uploaded") from None
+            raise changed(path, "was removed") from None
         except OSError as error:
             raise unreadable(Path(path), error) from None
-        try:
-            unchanged = same(os.fstat(fd), member)
-        except OSError as error:
-            os.close(fd)
-            raise unreadable(Path(path), error) from None
-        if not unchanged:
-            os.close(fd)
-            raise SourceChanged(f"{path} changed while it was being uploaded")
-        return fd
+
+    def read(self, member: Member, offset: int, size: int) -> bytearray:
+        """So many bytes of the member's file. Raises what `read_into` raises."""
+        content = bytearray(size)
+        self.read_into(member, memoryview(content), offset)
+        return content
 
 
 def same(status: os.stat_result, member: Member) -> bool:
     """Whether `status` is that of the file the member was made from."""
-    return (status.st_size, status.st_mtime_ns, status.st_ino, status.st_mode) == (
-        member.size, member.mtime_ns, member.inode, member.mode,
-    )  # fmt: skip
+    now = (status.st_size, status.st_mode, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return now == (member.size, member.mode, member.mtime_ns, member.ctime_ns, member.inode)
+
+
+def changed(path: str, how: str = "changed") -> SourceChanged:
+    """The error for what is no longer what the run began with."""
+    return SourceChanged(f"{path} {how} while this run was under way")
 
 
 def walk(root: Path, ignore: Iterable[str] = ()) -> Tree:
     """What is in `root` but for what `.pkignore` and the patterns of `ignore` name. No link is followed.
+
+    A folder of which nothing goes in stays as an empty one.
 
     Raises `SourceUnreadable` for what cannot be read, `PreflightFailed` for a name that is no text,
     `UsageError` for a pattern that means nothing.
@@ -109,7 +125,8 @@ def _place(entry: os.DirEntry[str], folder: str, tree: Tree, folders: list[str],
     name = folder + entry.name
     # On Windows an entry knows neither its inode nor, while it is open elsewhere, its size.
     status = entry.stat(follow_symlinks=False) if os.name == "posix" else os.lstat(entry.path)
-    is_folder = stat.S_ISDIR(status.st_mode)
+    # What Windows calls a junction is a folder by its mode, and leads elsewhere.
+    is_folder = stat.S_ISDIR(status.st_mode) and not getattr(status, "st_reparse_tag", 0)
     if ignoring(f"{name}/" if is_folder else name):
         if ignoring.by_default(name):
             tree.version_control.append(name)
@@ -122,7 +139,7 @@ def _place(entry: os.DirEntry[str], folder: str, tree: Tree, folders: list[str],
     elif stat.S_ISLNK(status.st_mode):
         link = os.readlink(entry.path).replace(os.sep, "/")  # noqa: PTH115 - a path would normalise it
         tree.members.append(_member(name, status, len(os.fsencode(link)), link))
-    elif stat.S_ISREG(status.st_mode):
+    elif stat.S_ISREG(status.st_mode) and not getattr(status, "st_reparse_tag", 0):
         tree.members.append(_member(name, status, status.st_size))
     else:
         tree.special.append(name)
@@ -131,7 +148,8 @@ def _place(entry: os.DirEntry[str], folder: str, tree: Tree, folders: list[str],
 
 
 def _member(name: str, status: os.stat_result, size: int, link: str | None = None) -> Member:
-    return Member(name, status.st_mode, size, status.st_mtime_ns, status.st_ino, link)
+    times = status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+    return Member(name, status.st_mode, size, *times, link)
 
 
 def _require_text(entry: os.DirEntry[str]) -> None:

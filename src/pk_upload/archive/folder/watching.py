@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 
 from pk_upload.archive.build import unreadable
-from pk_upload.archive.folder.tree import Member, Tree, same, walk
-from pk_upload.errors import PreflightFailed, SourceChanged
+from pk_upload.archive.folder.tree import Member, Tree, changed, same, walk
+from pk_upload.errors import PreflightFailed, SourceUnreadable, UsageError
 
 __all__ = ["compare"]
 
@@ -27,11 +27,11 @@ def compare(tree: Tree, ignore: tuple[str, ...], *, thoroughly: bool) -> None:
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            raise _changed(path, "was removed") from None
+            raise changed(path, "was removed") from None
         except OSError as error:
             raise unreadable(Path(path), error) from None
         if not _unchanged(status, member):
-            raise _changed(path, "changed")
+            raise changed(path)
 
 
 def _unchanged(status: os.stat_result, member: Member) -> bool:
@@ -46,23 +46,22 @@ def _unchanged(status: os.stat_result, member: Member) -> bool:
 
 
 def _walk_again(tree: Tree, ignore: tuple[str, ...]) -> None:
+    root = str(tree.root)
     try:
         tree.root.stat()
         now = walk(tree.root, ignore).members
     except FileNotFoundError:
-        raise _changed(str(tree.root), "was removed") from None
+        raise changed(root, "was removed") from None
     except OSError as error:
         raise unreadable(tree.root, error) from None
-    except PreflightFailed as error:  # it was not there when the folder was walked before
-        raise SourceChanged(f"{tree.root} changed while it was being uploaded: {error.message}") from None
+    except SourceUnreadable:
+        raise
+    except (PreflightFailed, UsageError) as error:  # it was in order when the folder was walked before
+        raise changed(root, f"changed ({error.message})") from None
     if now == tree.members:
         return
     found = {member.name: member for member in now}
     for member in tree.members:
         if found.pop(member.name, None) != member:
-            raise _changed(tree.path(member), "changed or was removed")
-    raise _changed(tree.path(found.popitem()[1]), "was added")
-
-
-def _changed(path: str, how: str) -> SourceChanged:
-    return SourceChanged(f"{path} {how} while it was being uploaded")
+            raise changed(tree.path(member), "changed or was removed")
+    raise changed(tree.path(found.popitem()[1]), "was added")
