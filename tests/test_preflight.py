@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -362,9 +361,7 @@ def test_a_folder_with_a_bad_name_is_told_of_once() -> None:
 
 
 def test_the_hint_is_a_command_to_paste() -> None:
-    report = preflight(
-        BuildInMemory(craft(Member(b"../a"), Member(b"../b")), Path("my build.zip")), strict=True
-    )
+    report = preflight(BuildInMemory(craft(Member(b"../a"), Member(b"../b")), "my build.zip"), strict=True)
     with pytest.raises(PreflightFailed) as caught:
         refuse(report)
     assert "`pk-upload check 'my build.zip' --strict --verbose`" in caught.value.hint
