@@ -17,6 +17,7 @@ __all__ = ["Symlinks"]
 LONGEST = 4096  # bytes of a target: no system takes more
 ROOM = 4 * 1024 * 1024  # bytes of all names and targets together; following them takes time, too
 OWN = 64  # bytes that a link counts for besides
+DEEPEST = 512  # folders in a path; no system takes more
 
 
 class Symlinks:
@@ -64,9 +65,14 @@ class Symlinks:
 
 def _missing(paths: set[str], names: Iterable[bytes]) -> set[str]:
     """Those of the paths that are neither an entry nor a folder that an entry lies in."""
-    missing = paths.copy()
+    missing, folder = paths.copy(), ""
     for name in names:
         path = name.decode().rstrip("/")
+        missing.discard(path)
+        path = path.rpartition("/")[0]
+        if path == folder or path.count("/") > DEEPEST:
+            continue
+        folder = path
         while path:
             missing.discard(path)
             path = path.rpartition("/")[0]
