@@ -172,8 +172,11 @@ def test_a_connection_that_nobody_accepts_is_not_waited_for(tmp_path: Path, buil
         with pytest.raises(TimeoutError):
             socket.create_connection(address, timeout=0.2)
         live = Live(f"http://127.0.0.1:{address[1]}", "sandbox")
-        push = ("push", build, "--app", "x", "--label", "1.0")
-        cut(live, signal.SIGTERM, at_stage("version"), *push)
+        process = start("push", build, "--app", "x", "--label", "1.0", "--json", env=live.env)
+        time.sleep(2)  # to be within the connection; before it, it has to end as well
+        process.send_signal(signal.SIGTERM)
+        done = ended(process)
+        assert (done.code, done.err, done.error["type"]) == (143, RESUME, "Interrupted")
 
 
 def test_a_file_that_keeps_a_run_waiting_before_its_first_request(build: Path, tmp_path: Path) -> None:
@@ -188,14 +191,15 @@ def test_a_file_that_keeps_a_run_waiting_before_its_first_request(build: Path, t
 
 
 DISK_THAT_HANGS = r"""
-import sys, time, zipfile
+import sys, time
+from pk_upload.archive import inspecting
 from pk_upload.cli import interruption, main
 
-def hang(archive):
+def hang(*_, **__):
     sys.stderr.write("hanging\n")
     time.sleep(60)
 
-zipfile.ZipFile.infolist = hang
+inspecting.preflight = hang
 interruption.GRACE = float(sys.argv.pop(1))
 sys.exit(main())
 """
@@ -301,14 +305,15 @@ def test_signals_that_the_caller_ignores_are_ignored(live: Live, build: Path) ->
 
 
 SENT_TO_A_THREAD = """
-import signal, sys, threading, time, zipfile
+import signal, sys, threading, time
+from pk_upload.archive import inspecting
 from pk_upload.cli import interruption, main
 
-def hang(archive):
+def hang(*_, **__):
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     time.sleep(60)
 
-zipfile.ZipFile.infolist = hang
+inspecting.preflight = hang
 interruption.GRACE = 0.1
 sys.exit(main())
 """

@@ -109,17 +109,9 @@ async def _zipped(folder: Path) -> bytes:
 def _release(outcome: Outcome, scene: Scene, source: Path, server: Server) -> None:
     """Pushes until that is done or something is wrong."""
     wishes = ["--app", server.make_app(), "--label", "1.0", "--publish", "--state-dir", str(scene.state)]
-    pace = [
-        "--chunk-size",
-        str(CHUNK),
-        "--limit-rate",
-        "4MiB",
-        "--compression",
-        "store",
-        "--stall-timeout",
-        "2",
-    ]
+    pace = ["--chunk-size", str(CHUNK), "--limit-rate", "4MiB", "--stall-timeout", "2"]
     pace += ["--concurrency", outcome.plan.concurrency]
+    pace += ["--compression", "store"] if outcome.plan.folder else []
     told = ["--json", "--progress", "json", "--verbose"]
     ahead = deque(outcome.plan.interruptions)
     for number in range(1, len(ahead) + SPARE + 2):
