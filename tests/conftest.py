@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from kickfolio_seed_server import KickfolioSeedServer
 from seed_server import SeedServer
 
 # A property is not wrong because the machine is busy.
@@ -32,6 +33,8 @@ def anyio_backend() -> str:
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting, proxy or state of the machine reaches a test."""
     for name in ("PATCHKIT_API_KEY", "PATCHKIT_APP", "PATCHKIT_API_URL", "PATCHKIT_UPLOAD_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("KICKFOLIO_URL", "KICKFOLIO_AUTH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name in ("PYTHONUNBUFFERED", "PK_UPLOAD_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
@@ -74,4 +77,10 @@ def build(tmp_path: Path) -> Path:
 @pytest.fixture
 def seed_server() -> Iterator[SeedServer]:
     with SeedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def kickfolio_seed_server() -> Iterator[KickfolioSeedServer]:
+    with KickfolioSeedServer() as server:
         yield server
