@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from kickfolio_harness import Host, KickfolioClient, bundle_host, kickfolio_client
 from server_harness import Client, FakeProcessing, sandbox_client
 
 from pk_upload.sandbox import processing
@@ -26,3 +27,15 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProcessing]:
 async def client(anyio_backend: str, fake: FakeProcessing, tmp_path: Path) -> AsyncIterator[Client]:
     async with sandbox_client(tmp_path / "data") as client:
         yield client
+
+
+@pytest.fixture
+async def kickfolio(anyio_backend: str, tmp_path: Path) -> AsyncIterator[KickfolioClient]:
+    async with kickfolio_client(tmp_path / "data") as client:
+        yield client
+
+
+@pytest.fixture
+async def host(anyio_backend: str) -> AsyncIterator[Host]:
+    async with bundle_host() as host:
+        yield host

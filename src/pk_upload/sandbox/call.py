@@ -30,12 +30,15 @@ class Server:
     store: Store
     places: Places
     api_key: str = field(repr=False)
+    kickfolio_token: str = field(repr=False)
+    fetch_anywhere: bool
     signing_key: bytes = field(repr=False)
     faults: FaultPlan
     pace: float
     arrivals: Arrivals = field(default_factory=Arrivals)
     jobs_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     publishing_waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    fetches_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 

@@ -1,4 +1,4 @@
-"""The SQLite database beneath `store` and `upload_table`, the only modules with SQL beside this one.
+"""The SQLite database beneath `store` and the tables beside it, the only modules with SQL but this one.
 
 It is used from the event loop's thread alone, in transactions of well under a millisecond. What is committed
 survives the process being killed. One sandbox at a time has the database.
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pk_upload.sandbox.places import SandboxError
-from pk_upload.sandbox.schema import SCHEMA, SCHEMA_VERSION
+from pk_upload.sandbox.schema import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,18 +44,19 @@ class Database:
             self._connection.execute("PRAGMA foreign_keys = ON")
             with self.transaction():
                 found = self.value("PRAGMA user_version")
-                if found == 0:
-                    for statement in SCHEMA.split(";"):
+                for step in STEPS[found:]:
+                    for statement in step.split(";"):
                         self._connection.execute(statement)
-                    self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+                if found < len(STEPS):
+                    self._connection.execute(f"PRAGMA user_version = {len(STEPS):d}")
         except sqlite3.OperationalError as error:
             reason = "another sandbox uses it" if "locked" in str(error) else str(error)
             raise SandboxError(f"The database {path} cannot be used: {reason}.") from error
         except sqlite3.DatabaseError as error:
             raise SandboxError(f"The database {path} cannot be used: {error}.") from error
-        if found not in {0, SCHEMA_VERSION}:
+        if found > len(STEPS):
             raise SandboxError(
-                f"The database {path} is of another version of the sandbox; use another directory."
+                f"The database {path} is of a newer version of the sandbox; use another directory."
             )
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ KIND, and where it strikes unless WHERE says otherwise:
 
 WHERE: account, apps, app, changelog, versions, version, latest, publish, content_file,
   content, file, uploads, chunk, gen_chunk_url, part (a presigned PUT), job, lock,
+  kickfolio-apps, kickfolio-app, kickfolio-versions, kickfolio-version, kickfolio-image,
   or * for all of them. VERB narrows it: POST/versions.
 
 OPTION, each a number:
@@ -58,6 +59,11 @@ ENDPOINTS = frozenset(
         "file",
         "gen_chunk_url",
         "job",
+        "kickfolio-app",
+        "kickfolio-apps",
+        "kickfolio-image",
+        "kickfolio-version",
+        "kickfolio-versions",
         "latest",
         "lock",
         "part",
@@ -67,7 +73,7 @@ ENDPOINTS = frozenset(
         "versions",
     }
 )
-VERBS = frozenset({"GET", "POST", "PUT", "PATCH"})
+VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 PROCESSING = "processing"  # not an endpoint: where the faults of jobs are drawn
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "boolean",
     "go_ahead",
     "parts",
+    "read_body",
     "read_data",
     "read_fields",
     "readable_body",
@@ -46,7 +47,7 @@ def readable_body() -> Iterator[None]:
     except (ConnectionError, web.RequestPayloadError) as error:
         raise Disconnected from error
     except TimeoutError as error:
-        raise Problem(408, "The form did not arrive in time.", "too_slow") from error
+        raise Problem(408, "The body did not arrive in time.", "too_slow") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise _too_large() from error
     except (ValueError, LookupError, AssertionError, RuntimeError, HttpProcessingError) as error:
@@ -79,6 +80,13 @@ async def read_fields(request: web.BaseRequest) -> Mapping[str, str]:
     with readable_body():  # some character sets have characters that no text has
         "".join((*fields, *fields.values())).encode()
     return fields
+
+
+async def read_body(request: web.BaseRequest) -> bytes:
+    """The whole body, whatever it is. Problem 408 or 413, or Disconnected."""
+    await go_ahead(request)
+    with readable_body(), anyio.fail_after(_LONGEST_WAIT):
+        return await request.read()
 
 
 async def parts(request: web.BaseRequest, largest: int, most: int) -> AsyncIterator[BodyPartReader]:
@@ -135,7 +143,7 @@ class _Measured:
 
 
 def _too_large() -> Problem:
-    return Problem(413, "The form is too large; only a chunk may be.", "too_large")
+    return Problem(413, "The body is too large; only a chunk may be.", "too_large")
 
 
 def required(fields: Mapping[str, str], name: str) -> str:

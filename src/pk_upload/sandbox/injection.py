@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 from aiohttp import web
 
-from pk_upload.sandbox.answers import Disconnected, Problem, refusal
+from pk_upload.sandbox.answers import Disconnected, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,7 +36,7 @@ def cut(request: web.BaseRequest) -> None:
 async def answer_with_faults(
     call: Call, endpoint: str, handler: Callable[[Call], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """The handler's answer, or what the drawn faults make of it. Disconnected to break it off."""
+    """The handler's answer, or what the drawn faults make of it, a Problem too. Disconnected to break off."""
     for fault in call.drawn:
         if fault.kind == "slow":
             await _pause(call, fault.value)
@@ -89,4 +89,4 @@ def _answer(status: int, fault: Fault) -> web.Response:
         headers["Retry-After"] = str(fault.retry_after)
     if 300 <= status < 400:
         headers["Location"] = "/elsewhere"
-    return refusal(Problem(status, f"This server was told to answer {status}.", "fault", headers=headers))
+    raise Problem(status, f"This server was told to answer {status}.", "fault", headers=headers)

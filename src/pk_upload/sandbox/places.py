@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Places", "SandboxError", "no_link", "reason_of"]
 
 _DATABASE = "sandbox.sqlite3"
+_BUNDLE = re.compile(r"[0-9]+-[0-9]+\.bundle")
 
 
 class SandboxError(OSError):
@@ -87,6 +89,15 @@ class Places:
         """The directory that the processing of a version fills."""
         return self.content / f"{app_id:d}" / f"{version_id:d}"
 
+    def bundle(self, number: int, fetch: int) -> Path:
+        """The file that a Kickfolio bundle is fetched into."""
+        return self.uploads / f"{number:d}-{fetch:d}.bundle"
+
+    def discard_bundle(self, path: Path) -> None:
+        """Delete a bundle's file, or leave it to the next start where it is still open on Windows."""
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
     def create_upload(self, upload_id: int, total: int) -> None:
         """Make the sparse file of an upload of `total` bytes. OSError when there can be no such file."""
         path = self.upload(upload_id)
@@ -100,8 +111,15 @@ class Places:
             self.upload(upload_id).unlink(missing_ok=True)
 
     def sweep(self, wanted: set[int]) -> None:
-        """Delete the files of all uploads but the `wanted` ones, and nothing that was never an upload's."""
-        for path in self.uploads.glob("*.data"):
-            if path.stem.isdecimal() and int(path.stem) not in wanted:
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        """Delete the files of all uploads but the `wanted` ones, and of all bundles; nothing else is."""
+        unwanted = [
+            *(
+                path
+                for path in self.uploads.glob("*.data")
+                if path.stem.isdecimal() and int(path.stem) not in wanted
+            ),
+            *(path for path in self.uploads.glob("*.bundle") if _BUNDLE.fullmatch(path.name)),
+        ]
+        for path in unwanted:
+            with contextlib.suppress(OSError):
+                path.unlink()

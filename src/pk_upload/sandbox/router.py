@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 from pk_upload.sandbox import apps, content, locks, uploads, versions
 from pk_upload.sandbox.answers import Problem
+from pk_upload.sandbox.kickfolio import apps as kickfolio_apps
+from pk_upload.sandbox.kickfolio import versions as kickfolio_versions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
 
     Handler: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
 
-__all__ = ["ROUTES", "Route", "clean_path", "resolve"]
+__all__ = ["ROUTES", "Route", "clean_path", "is_kickfolio", "resolve"]
 
-Access: TypeAlias = Literal["key", "own", "open"]
-"""key: the dispatcher asks for it; own: the handler does, at its own time; open: public."""
+Access: TypeAlias = Literal["key", "own", "open", "token"]
+"""key, or Kickfolio's token: the dispatcher asks for it; own: the handler does, in time; open: public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,17 @@ class Route:
 
 
 def _route(endpoint: str, verbs: str, path: str, access: Access, handler: Handler) -> Route:
-    named = {"secret": "[^/]+", "guid": "[^/]+", "kind": "content|diff"}
+    named = dict.fromkeys(("secret", "guid", "app", "id"), "[^/]+") | {"kind": "content|diff"}
     pattern = re.sub(r"\{(\w+)\}", lambda name: f"(?P<{name[1]}>{named.get(name[1], '[0-9]{1,18}')})", path)
     return Route(endpoint, frozenset(verbs.split()), re.compile(pattern), access, handler)
 
 
 _APP = "/1/apps/{secret}"
 _VERSION = "/1/apps/{secret}/versions/{version}"
+_KICKFOLIO = "/kickfolio"
+_APPS = f"{_KICKFOLIO}/api/apps"
+_VERSIONS = f"{_KICKFOLIO}/api/versions"
+_APP_VERSIONS = f"{_APPS}/{{app}}/versions"
 
 ROUTES = (
     _route("account", "GET", "/1/account", "key", apps.show_account),
@@ -68,6 +74,25 @@ ROUTES = (
     _route("part", "PUT", "/_parts/{upload}/{first}/{end}", "own", uploads.receive_part),
     _route("job", "GET", "/1/background_jobs/{guid}", "open", content.show_job),
     _route("lock", "POST", "/1/global_locks/acquire", "key", locks.acquire_lock),
+    _route("kickfolio-apps", "GET", _APPS, "token", kickfolio_apps.list_apps),
+    _route("kickfolio-apps", "POST", _APPS, "token", kickfolio_apps.create_app),
+    _route("kickfolio-app", "GET", f"{_APPS}/{{app}}", "token", kickfolio_apps.show_app),
+    _route("kickfolio-app", "PUT", f"{_APPS}/{{app}}", "token", kickfolio_apps.update_app),
+    _route("kickfolio-app", "DELETE", f"{_APPS}/{{app}}", "token", kickfolio_apps.delete_app),
+    *(
+        route
+        for path in (_VERSIONS, _APP_VERSIONS)
+        for route in (
+            _route("kickfolio-versions", "GET", path, "token", kickfolio_versions.list_versions),
+            _route("kickfolio-versions", "POST", path, "token", kickfolio_versions.create_version),
+            _route("kickfolio-version", "GET", f"{path}/{{id}}", "token", kickfolio_versions.show_version),
+            _route("kickfolio-version", "PUT", f"{path}/{{id}}", "token", kickfolio_versions.update_version),
+            _route(
+                "kickfolio-version", "DELETE", f"{path}/{{id}}", "token", kickfolio_versions.delete_version
+            ),
+        )
+    ),
+    _route("kickfolio-image", "GET", f"{_KICKFOLIO}/images/{{guid}}", "open", kickfolio_apps.send_image),
 )
 
 
@@ -75,6 +100,11 @@ def clean_path(target: str) -> str:
     """The path of a request target, with doubled slashes made one: official clients send `//1/...`."""
     path = re.sub("/{2,}", "/", target.partition("?")[0])
     return path.rstrip("/") or "/"
+
+
+def is_kickfolio(path: str) -> bool:
+    """Whether the path is one of Kickfolio's, known or not, so that the answer is to be in its words."""
+    return path == _KICKFOLIO or path.startswith(f"{_KICKFOLIO}/")
 
 
 def resolve(verb: str, path: str) -> tuple[Route, dict[str, str]]:

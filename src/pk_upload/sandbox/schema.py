@@ -1,12 +1,13 @@
-"""The tables behind `store`, which alone reads and writes them."""
+"""The tables behind `store`, which alone reads and writes them, in the steps in which they came to be.
+
+A database says how many of the steps it has; the rest are made up for when it is opened.
+"""
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA", "SCHEMA_VERSION"]
+__all__ = ["STEPS"]
 
-SCHEMA_VERSION = 1
-
-SCHEMA = """
+_PATCHKIT = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE app (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -76,3 +77,45 @@ CREATE TABLE claim (
     UNIQUE (resource, owner)
 );
 """
+
+_KICKFOLIO = """
+CREATE TABLE kickfolio_app (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    public_key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    bundle TEXT,
+    default_to_landscape INTEGER NOT NULL DEFAULT 0,
+    icon TEXT,
+    device_type TEXT NOT NULL DEFAULT 'iPhone',
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+);
+CREATE TABLE kickfolio_version (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    app INTEGER NOT NULL REFERENCES kickfolio_app (number) ON DELETE CASCADE,
+    state TEXT NOT NULL DEFAULT 'pending',
+    state_reason TEXT,
+    bundle_url TEXT NOT NULL,
+    given_string TEXT,
+    found_string TEXT,
+    default_image TEXT,
+    default_image_landscape TEXT,
+    fetch INTEGER NOT NULL DEFAULT 1,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+);
+CREATE INDEX kickfolio_versions ON kickfolio_version (app);
+CREATE INDEX kickfolio_pending ON kickfolio_version (number) WHERE state = 'pending';
+CREATE TABLE kickfolio_image (
+    guid TEXT PRIMARY KEY,
+    app INTEGER REFERENCES kickfolio_app (number) ON DELETE CASCADE,
+    version INTEGER REFERENCES kickfolio_version (number) ON DELETE CASCADE,
+    data BLOB NOT NULL
+);
+CREATE INDEX kickfolio_icons ON kickfolio_image (app);
+CREATE INDEX kickfolio_default_images ON kickfolio_image (version);
+"""
+
+STEPS = (_PATCHKIT, _KICKFOLIO)

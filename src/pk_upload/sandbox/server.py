@@ -15,9 +15,12 @@ from pk_upload.sandbox import auth, injection
 from pk_upload.sandbox.answers import Disconnected, Problem, refusal
 from pk_upload.sandbox.call import Call, Server
 from pk_upload.sandbox.faults import FaultPlan
+from pk_upload.sandbox.kickfolio import answers as kickfolio_answers
+from pk_upload.sandbox.kickfolio import auth as kickfolio_auth
+from pk_upload.sandbox.kickfolio.fetching import fetch_forever
 from pk_upload.sandbox.places import Places, SandboxError
 from pk_upload.sandbox.publishing import publish_forever
-from pk_upload.sandbox.router import clean_path, resolve
+from pk_upload.sandbox.router import clean_path, is_kickfolio, resolve
 from pk_upload.sandbox.store import Store
 from pk_upload.sandbox.worker import recover, work_forever
 
@@ -41,11 +44,13 @@ _FAREWELL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox: its address, its key, and where its data is."""
+    """A running sandbox: its address, its key, where its data is, and its Kickfolio's address and token."""
 
     url: str
     api_key: str = field(repr=False)
     data_dir: Path
+    kickfolio_url: str
+    kickfolio_token: str = field(repr=False)
 
 
 @asynccontextmanager
@@ -57,24 +62,29 @@ async def serve(
     api_key: str = "sandbox",
     faults: Sequence[str] = (),
     pace: float = 1.0,
+    kickfolio_token: str = "sandbox",  # noqa: S107 - printed in every help, so no secret
+    fetch_anywhere: bool = False,
 ) -> AsyncIterator[Sandbox]:
     """Run a sandbox on `data_dir`, which is made if need be and keeps everything across restarts.
 
     Port 0 is any free one. `faults` are described in `FAULTS_HELP`. Publishing takes `pace` seconds.
+    Kickfolio's bundles are fetched from loopback addresses alone unless `fetch_anywhere` is true.
     FaultError when a fault is not well written; SandboxError, an OSError, when the directory cannot be used
-    or the port is taken; ValueError when `api_key` is empty. What was running when the context
-    ends goes on when it is entered again.
+    or the port is taken; ValueError when `api_key` or `kickfolio_token` is empty. What was running when the
+    context ends goes on when it is entered again.
     """
-    if not api_key:
-        raise ValueError("the API key must not be empty: the server would let everybody in")
+    if not api_key or not kickfolio_token:
+        raise ValueError("the API key and the token must not be empty: the server would let everybody in")
     plan = FaultPlan.parse(faults)
     places = Places.prepare(data_dir)
     store = Store(places.database)
     try:
-        server = Server(store, places, api_key, store.signing_key(), plan, pace)
+        server = Server(
+            store, places, api_key, kickfolio_token, fetch_anywhere, store.signing_key(), plan, pace
+        )
         recover(server)
         async with _workers(server), _listening(server, host, port) as url:
-            yield Sandbox(url, api_key, data_dir)
+            yield Sandbox(url, api_key, data_dir, f"{url}/kickfolio", kickfolio_token)
     finally:
         store.close()
 
@@ -86,6 +96,7 @@ async def _workers(server: Server) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(work_forever, server)
             tasks.start_soon(publish_forever, server)
+            tasks.start_soon(fetch_forever, server)
             try:
                 yield
             except Exception as error:  # raised again outside, where no group wraps it
@@ -132,20 +143,21 @@ async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]
 async def _answer(server: Server, request: web.BaseRequest) -> web.StreamResponse:
     path = clean_path(request.raw_path)
     what = _described(request, path)
+    refused = kickfolio_answers.refusal if is_kickfolio(path) else refusal
     if "Content-Range" in request.headers:
         _log.debug("%s arrives", what)  # its body may take long, and the answer may never come to be
     try:
         with server.arrivals.arriving() as arrival:
             response = await _dispatch(server, request, path, arrival)
     except Problem as problem:
-        response = refusal(problem)
+        response = refused(problem)
     except Disconnected:
         _log.debug("%s is cut off", what)
         injection.cut(request)
         return web.Response(status=499)  # it goes nowhere
     except Exception:
         _log.exception("%s %s failed by an error of the sandbox.", request.method, path)
-        response = refusal(Problem(500, "This server made a mistake; try again.", "internal_error"))
+        response = refused(Problem(500, "This server made a mistake; try again.", "internal_error"))
     if response.status >= 400 and "Expect" in request.headers:
         response.force_close()  # whether the body still comes is the sender's choice
     _log.debug("%s %d", what, response.status)  # before the answer is on its way
@@ -176,6 +188,9 @@ async def _dispatch(
 
 
 async def _check_key(route: Route, call: Call) -> None:
+    if route.access == "token":
+        kickfolio_auth.check_token(call.server.kickfolio_token, call.request)
+        kickfolio_auth.check_version(call.request)
     if route.access != "key" or call.has_key():
         return
     form_key = (await call.fields()).get("api_key", "") if call.request.body_exists else ""

@@ -1,4 +1,4 @@
-"""All that the sandbox knows: apps, versions, jobs and locks, and beside them its uploads."""
+"""All that the sandbox knows: apps, versions, jobs and locks, beside them its uploads, and its Kickfolio."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pk_upload.sandbox.database import Database
+from pk_upload.sandbox.kickfolio.table import KickfolioTable
 from pk_upload.sandbox.records import App, Job, Version
 from pk_upload.sandbox.upload_table import UploadTable
 
@@ -41,6 +42,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._db = Database(path)
         self.uploads = UploadTable(self._db)
+        self.kickfolio = KickfolioTable(self._db)
 
     def close(self) -> None:
         """Let go of the database."""
