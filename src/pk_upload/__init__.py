@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pk_upload.archive import Packing as Packing
+    from pk_upload.bundles import publish_bundle as publish_bundle
     from pk_upload.errors import PkUploadError as PkUploadError
     from pk_upload.http import RetryPolicy as RetryPolicy
+    from pk_upload.kickfolio import Kickfolio as Kickfolio
     from pk_upload.patchkit import PatchKit as PatchKit
     from pk_upload.release import Release as Release
     from pk_upload.release import release as release
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Kickfolio": "pk_upload.kickfolio",
     "Packing": "pk_upload.archive",
     "PatchKit": "pk_upload.patchkit",
     "PkUploadError": "pk_upload.errors",
@@ -31,6 +34,7 @@ _HOMES = {
     "RetryPolicy": "pk_upload.http",
     "TransferConfig": "pk_upload.transfer",
     "Upload": "pk_upload.transfer",
+    "publish_bundle": "pk_upload.bundles",
     "upload": "pk_upload.transfer",
 }
 

@@ -11,15 +11,26 @@ from typing import TypeVar
 
 import msgspec
 
-from pk_upload.errors import UnexpectedAnswer
+from pk_upload.errors import FieldError, UnexpectedAnswer
 from pk_upload.redaction import plain
 
-__all__ = ["decode", "moment", "parse_retry_after", "phrase", "read_error", "shorten"]
+__all__ = [
+    "decode",
+    "is_identifier",
+    "moment",
+    "parse_retry_after",
+    "phrase",
+    "read_error",
+    "read_field_errors",
+    "shorten",
+    "usable",
+]
 
 T = TypeVar("T")
 
 # As a structure the two bytes of an empty object take two hundred.
 MOST_OBJECTS = 250_000
+MOST_FIELDS = 100  # no form has more; what else there is to an error can be left out
 NULL = msgspec.Raw(b"null")
 
 
@@ -38,8 +49,20 @@ def decode(body: bytes, kind: type[T], what: str) -> T:
         raise UnexpectedAnswer(f"{what}: the answer is no JSON") from None
 
 
+def usable(answer: T, field: str, right: bool) -> T:
+    """`answer`, if what it says in `field` is `right`; raises `UnexpectedAnswer` otherwise."""
+    if not right:
+        raise UnexpectedAnswer(f"the answer's field `{field}` cannot be right")
+    return answer
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a service's word can be a segment of a path, a line of a journal and a text on a terminal."""
+    return re.fullmatch(r"[!-~]{1,200}", text) is not None and text not in {".", ".."}
+
+
 class _ErrorBody(msgspec.Struct):
-    """The shapes of an error seen so far: `message` with `symbol`, or `error`; texts, or something else.
+    """The shapes of an error seen so far: `message` with `symbol` or `code`, or `error`; texts, or not.
 
     They stay JSON until they are known to be texts: as objects they could be any number of times as large.
     """
@@ -47,16 +70,41 @@ class _ErrorBody(msgspec.Struct):
     message: msgspec.Raw = NULL
     error: msgspec.Raw = NULL
     symbol: msgspec.Raw = NULL
+    code: msgspec.Raw = NULL
+    errors: msgspec.Raw = NULL
+
+
+class _FieldBody(msgspec.Struct):
+    field: msgspec.Raw = NULL
+    resource: msgspec.Raw = NULL
+    message: msgspec.Raw = NULL
 
 
 def read_error(body: bytes) -> tuple[str, str]:
     """The text and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
     try:
         found = msgspec.json.decode(body, type=_ErrorBody)
-        texts = [_text(raw) for raw in (found.message, found.error)]
-        return next((text for text in texts if text.strip()), ""), _text(found.symbol)
+        return _first_text(found.message, found.error), _first_text(found.symbol, found.code)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _plain_text(body), ""
+
+
+def read_field_errors(body: bytes) -> tuple[FieldError, ...]:
+    """The fields that an error answer names, as far as it does so in the documented form."""
+    try:
+        raw = msgspec.json.decode(body, type=_ErrorBody).errors
+        found = (
+            msgspec.json.decode(raw, type=list[_FieldBody]) if bytes(raw).count(b"{") <= MOST_FIELDS else []
+        )
+        return tuple(
+            FieldError(_text(each.field), _text(each.resource), _text(each.message)) for each in found
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ()
+
+
+def _first_text(*found: msgspec.Raw) -> str:
+    return next((text for text in map(_text, found) if text.strip()), "")
 
 
 def _text(raw: msgspec.Raw) -> str:

@@ -10,6 +10,7 @@ PkUploadError                  1
 │   ├── NotFound               4   404, 410
 │   ├── Conflict               5   409
 │   ├── ChunkMismatch          9   412
+│   ├── RecordInvalid          2   422
 │   ├── Refused                7   408, 429, 503: not carried out, may be repeated
 │   └── ServerError            7   other 5xx: carried out or not, nobody knows
 ├── Redirected                 9   an answer that points elsewhere is never followed
@@ -36,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "ConnectionLost",
     "DeadlineExceeded",
     "DraftExists",
+    "FieldError",
     "Forbidden",
     "GaveUpWaiting",
     "NetworkError",
@@ -57,6 +60,7 @@ __all__ = [
     "PreflightFailed",
     "ProcessingFailed",
     "PublishingFailed",
+    "RecordInvalid",
     "Redirected",
     "Refused",
     "ServerError",
@@ -154,6 +158,35 @@ class Conflict(ApiError):
 class ChunkMismatch(ApiError):
     exit_code = 9
     default_hint = "What arrives is not what was sent; check the network path, a proxy above all."
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """Why the service does not take one `field` of a `resource`, in its own words."""
+
+    field: str
+    resource: str
+    message: str
+
+
+class RecordInvalid(ApiError):
+    """A value did not pass the service's validation; `errors` names each field."""
+
+    exit_code = 2
+    default_hint = "Change what the message names and try again."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        symbol: str | None = None,
+        retry_after: float | None = None,
+        hint: str | None = None,
+        errors: tuple[FieldError, ...] = (),
+    ) -> None:
+        super().__init__(message, status=status, symbol=symbol, retry_after=retry_after, hint=hint)
+        self.errors = errors
 
 
 class Refused(ApiError):
@@ -271,8 +304,13 @@ def api_error(
     symbol: str | None = None,
     retry_after: float | None = None,
     hint: str | None = None,
+    errors: tuple[FieldError, ...] = (),
 ) -> ApiError:
     """The exception that stands for `status`, after the table of the service's documentation."""
+    if status == 422:
+        return RecordInvalid(
+            message, status=status, symbol=symbol, retry_after=retry_after, hint=hint, errors=errors
+        )
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     return kind(message, status=status, symbol=symbol, retry_after=retry_after, hint=hint)
 

@@ -1,15 +1,16 @@
-"""What a caller gives a client, checked before it is used: an address, a secret, seconds. Pure."""
+"""What a caller gives a client, checked before it is used: addresses, secrets, identifiers, seconds. Pure."""
 
 from __future__ import annotations
 
 import math
 import re
+from urllib.parse import quote
 
 from yarl import URL
 
 from pk_upload.errors import UsageError
 
-__all__ = ["base_url", "clean_secret", "seconds"]
+__all__ = ["base_url", "clean_secret", "seconds", "segment"]
 
 LONGEST = 1e9  # seconds; clocks cannot add any number
 
@@ -41,6 +42,16 @@ def clean_secret(text: str, name: str) -> str:
     if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
         raise UsageError(f"the {name} is empty or has characters that no {name} has")
     return secret
+
+
+def segment(text: str) -> str:
+    """`text` as one segment of a path, whatever it holds; raises `UsageError` if it is no identifier."""
+    if not text or text in {".", ".."}:
+        raise UsageError(f"not an identifier: {text!r}")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise UsageError(f"not an identifier: {text!r}") from None
 
 
 def seconds(name: str, value: float) -> float:

@@ -1,5 +1,7 @@
 """One session for every service: authentication, deadlines, retries, redaction, errors.
 
+What is a service's own, it is told: how to authenticate, what to accept, what to advise.
+
 `call` is for the small requests: it has a deadline, reads the answer whole and repeats where repeating
 is safe. `send` is one attempt with a body of the caller's making and no deadline, for chunks.
 `retrying` is the schedule that both live by.
@@ -21,14 +23,16 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import anyio
 import backoff
+import msgspec
 from yarl import URL
 
-from pk_upload.answers import parse_retry_after, phrase, read_error, shorten
+from pk_upload.answers import parse_retry_after, phrase, read_error, read_field_errors, shorten
 from pk_upload.connections import Connector
 from pk_upload.errors import (
     ChunkMismatch,
     ConnectFailed,
     ConnectionLost,
+    FieldError,
     NetworkError,
     PkUploadError,
     Redirected,
@@ -103,7 +107,9 @@ def may_repeat(error: PkUploadError, *, repeatable: bool) -> bool:
 class Http:
     """An aiohttp session under a service's rules. Use it as an async context manager.
 
-    `auth` are the headers that authenticate, `secrets` the texts that no message may show. `timeout` is the
+    `auth` are the headers that authenticate, `secrets` the texts that no message may show, `accept` is the
+    media type that is asked for, and `hints` replace those that an error of just this type has by default.
+    `timeout` is the
     deadline in seconds of one attempt of `call`, from the name of the host to the answer's last byte;
     `connect_timeout` bounds what comes before the request, for `send` too: name, proxy, connection, TLS.
     Raises `UsageError` for a timeout that is none.
@@ -114,6 +120,8 @@ class Http:
         *,
         auth: Mapping[str, str],
         secrets: tuple[str, ...] = (),
+        accept: str = "application/json",
+        hints: Mapping[type[PkUploadError], str] | None = None,
         retry: RetryPolicy | None = None,
         timeout: float = RESPONSE_TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
@@ -121,6 +129,8 @@ class Http:
     ) -> None:
         self._auth = dict(auth)
         self._redactor = Redactor((*secrets, *passwords(os.environ)))
+        self._accepted = accept
+        self._hints = dict(hints or {})
         self._retry = retry or RetryPolicy()
         self._timeout = seconds("timeout", timeout)
         self._connect_timeout = seconds("connect_timeout", connect_timeout)
@@ -134,7 +144,7 @@ class Http:
         self._session = aiohttp.ClientSession(
             connector=Connector(self._ssl_context),
             cookie_jar=aiohttp.DummyCookieJar(),  # the service sets none that matters
-            headers={"User-Agent": "pk-upload", "Accept": "application/json"},
+            headers={"User-Agent": "pk-upload", "Accept": self._accepted},
             middlewares=(self._as_asked,),
         )
         return self
@@ -159,18 +169,30 @@ class Http:
         return other
 
     async def call(
-        self, method: str, url: str, *, form: Mapping[str, str] | None = None, repeatable: bool | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: object = None,
+        repeatable: bool | None = None,
     ) -> bytes:
-        """The body of the answer to a request with a form-encoded body, repeated where that is safe.
+        """The body of the answer to a request with a form or JSON for a body, repeated where that is safe.
 
         Every method but POST counts as `repeatable` unless told otherwise. Raises the `ApiError` that
         stands for the status, `NetworkError`, `Redirected` or `UnexpectedAnswer`.
         """
 
+        with self._translated(url):  # a text may hold what UTF-8 does not
+            encoded = None if json is None else msgspec.json.encode(json)
+        headers = {} if json is None else {"Content-Type": "application/json"}
+
         async def attempt() -> bytes:
             timeout = aiohttp.ClientTimeout(total=self._timeout, connect=self._connect_timeout)
-            data = aiohttp.FormData(dict(form)) if form else None
-            return await self._exchange(method, url, LARGEST_ANSWER, data=data, timeout=timeout)
+            data = aiohttp.FormData(dict(form)) if form else encoded
+            return await self._exchange(
+                method, url, LARGEST_ANSWER, data=data, headers=headers, timeout=timeout
+            )
 
         def tell(count: int, error: PkUploadError, wait: float) -> None:
             self._emit(Retry(f"{method} {self._path(URL(url))}", count, error.message, wait))
@@ -229,6 +251,8 @@ class Http:
                     return self._accept(response, await _read_bounded(response, largest))
         except PkUploadError as error:
             error.__context__ = None  # aiohttp's own quotes the answer and holds the request's headers
+            if error.hint == type(error).default_hint:
+                error.hint = self._hints.get(type(error), error.hint)
             raise
 
     async def _as_asked(
@@ -250,9 +274,12 @@ class Http:
             return self._redactor.body(body)
         if 300 <= response.status < 400:
             host = self.plain(_host(response.headers.get("Location", ""))) or "another address"
-            raise Redirected(f"{response.url.host} sends on to {host}; the key is not sent there")
+            raise Redirected(f"{response.url.host} sends on to {host}; no credentials are sent there")
         message, symbol = read_error(body)
+        errors = self._field_errors(body) if response.status == 422 else ()
         explanation = self.plain(message) or phrase(response.status)
+        if errors:
+            explanation = shorten(f"{explanation}: {'; '.join(f'{e.field} {e.message}' for e in errors)}")
         raise api_error(
             response.status,
             f"{response.url.host} answered {response.status}: {explanation}",
@@ -260,6 +287,13 @@ class Http:
             retry_after=parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
             # A page instead of JSON: it is the address that is wrong, rather than an identifier.
             hint=UnexpectedAnswer.default_hint if response.status == 404 and body[:1] == b"<" else None,
+            errors=errors,
+        )
+
+    def _field_errors(self, body: bytes) -> tuple[FieldError, ...]:
+        return tuple(
+            FieldError(self.plain(each.field), self.plain(each.resource), self.plain(each.message))
+            for each in read_field_errors(body)
         )
 
     @contextmanager

@@ -11,15 +11,14 @@ import re
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
-from pk_upload.answers import decode
+from pk_upload.answers import decode, is_identifier, usable
 from pk_upload.certificates import trust_also
-from pk_upload.errors import UnexpectedAnswer, UsageError
+from pk_upload.errors import UsageError
 from pk_upload.events import OnEvent
-from pk_upload.given import base_url, clean_secret
+from pk_upload.given import base_url, clean_secret, segment
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy
 from pk_upload.resources import (
     Account,
@@ -166,32 +165,32 @@ class PatchKit:
         return await self._call(list[App], "GET", "apps")
 
     async def app(self, secret: str) -> App:
-        return await self._call(App, "GET", f"apps/{_segment(secret)}")
+        return await self._call(App, "GET", f"apps/{segment(secret)}")
 
     async def create_app(self, name: str, platform: str) -> App:
         """The app just made. A lost answer is not repeated: it could make a second app."""
         made = await self._call(App, "POST", "apps", {"name": name, "platform": platform})
-        return _with(made, "secret", _is_identifier(made.secret))
+        return usable(made, "secret", is_identifier(made.secret))
 
     async def changelog(self, secret: str) -> list[ChangelogEntry]:
-        return await self._call(list[ChangelogEntry], "GET", f"apps/{_segment(secret)}/changelog")
+        return await self._call(list[ChangelogEntry], "GET", f"apps/{segment(secret)}/changelog")
 
     async def versions(self, secret: str) -> list[Version]:
         """The versions by ascending id; drafts only with the owner's key."""
-        return await self._call(list[Version], "GET", f"apps/{_segment(secret)}/versions")
+        return await self._call(list[Version], "GET", f"apps/{segment(secret)}/versions")
 
     async def latest_version(self, secret: str) -> Version:
         """The newest published version; raises `NotFound` before the first."""
-        return await self._call(Version, "GET", f"apps/{_segment(secret)}/versions/latest")
+        return await self._call(Version, "GET", f"apps/{segment(secret)}/versions/latest")
 
     async def latest_version_id(self, secret: str) -> int:
         """The id of the newest published version; raises `NotFound` before the first."""
-        latest = await self._call(_LatestId, "GET", f"apps/{_segment(secret)}/versions/latest/id")
+        latest = await self._call(_LatestId, "GET", f"apps/{segment(secret)}/versions/latest/id")
         return latest.id
 
     async def version(self, secret: str, version_id: int) -> Version:
         version = await self._call(Version, "GET", _version_path(secret, version_id))
-        _with(version, "id", version.id == version_id)
+        usable(version, "id", version.id == version_id)
         messages = [
             ProcessingMessage(each.severity, self._http.plain(each.message))
             for each in version.processing_messages or ()
@@ -204,8 +203,8 @@ class PatchKit:
         A lost answer is not repeated: read `versions` to learn whether the draft was made.
         """
         form = {"label": label} if changelog is None else {"label": label, "changelog": changelog}
-        made = await self._call(Version, "POST", f"apps/{_segment(secret)}/versions", form)
-        return _with(made, "id", made.id > 0)
+        made = await self._call(Version, "POST", f"apps/{segment(secret)}/versions", form)
+        return usable(made, "id", made.id > 0)
 
     async def update_version(
         self,
@@ -246,7 +245,7 @@ class PatchKit:
             _UploadMade, "POST", "uploads", {"total_size_bytes": str(total_size)}, repeatable=True
         )
         # Quoted it may be anything, and is to be no more than a number that a journal can hold.
-        _with(made, "id", re.fullmatch(r"[0-9]{1,18}", str(made.id)) is not None)
+        usable(made, "id", re.fullmatch(r"[0-9]{1,18}", str(made.id)) is not None)
         return int(made.id)
 
     async def send_chunk(self, upload_id: int, content_range: str, body: Payload) -> None:
@@ -269,10 +268,10 @@ class PatchKit:
             f"{_version_path(secret, version_id)}/content_file",
             {"upload_id": str(upload_id)},
         )
-        return _with(made, "job_guid", _is_identifier(made.job_guid)).job_guid
+        return usable(made, "job_guid", is_identifier(made.job_guid)).job_guid
 
     async def job(self, guid: str) -> Job:
-        job = await self._call(Job, "GET", f"background_jobs/{_segment(guid)}")
+        job = await self._call(Job, "GET", f"background_jobs/{segment(guid)}")
         return msgspec.structs.replace(job, status_message=self._http.plain(job.status_message or ""))
 
     async def _call(
@@ -289,29 +288,7 @@ class PatchKit:
 
 
 def _version_path(secret: str, version_id: int) -> str:
-    return f"apps/{_segment(secret)}/versions/{version_id}"
-
-
-def _segment(text: str) -> str:
-    """One segment of a path, whatever the user typed."""
-    if not text or text in {".", ".."}:
-        raise UsageError(f"not an identifier: {text!r}")
-    try:
-        return quote(text, safe="")
-    except UnicodeEncodeError:
-        raise UsageError(f"not an identifier: {text!r}") from None
-
-
-def _with(answer: T, field: str, usable: bool) -> T:
-    """`answer`, if what it says in `field` is `usable`; raises `UnexpectedAnswer` otherwise."""
-    if not usable:
-        raise UnexpectedAnswer(f"the answer's field `{field}` cannot be right")
-    return answer
-
-
-def _is_identifier(text: str) -> bool:
-    """Whether a service's word can be a segment of a path, a line of a journal and a text on a terminal."""
-    return re.fullmatch(r"[!-~]{1,200}", text) is not None and text not in {".", ".."}
+    return f"apps/{segment(secret)}/versions/{version_id}"
 
 
 def _flag(value: bool) -> str:

@@ -58,7 +58,7 @@ def job(settings: Settings, guid: str, wait: bool) -> Errand:
 
 
 async def _ended(patchkit: PatchKit, guid: str, desk: Desk) -> Job:
-    from pk_upload.steps.polling import poll_until
+    from pk_upload.polling import poll_until
 
     desk.emit(Stage("processing", f"job {guid}"))
 

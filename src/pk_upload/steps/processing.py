@@ -5,8 +5,8 @@ from __future__ import annotations
 from pk_upload.errors import BadRequest, NotFound, ProcessingFailed, UploadFailed
 from pk_upload.events import Message, Progress
 from pk_upload.patchkit import Job, ProcessingMessage, Version
+from pk_upload.polling import poll_until
 from pk_upload.steps.draft import mark
-from pk_upload.steps.polling import poll_until
 from pk_upload.steps.run import Run
 from pk_upload.transfer import Upload, deliver
 from pk_upload.transfer.records import Checked, JobAsked, JobStarted, UploadDropped

@@ -1,17 +1,29 @@
-"""A POST whose answer was lost: the state is read before it is sent again."""
+"""A request whose answer was lost: the state is read before it is sent again."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 
 from pk_upload.errors import ConnectFailed, NetworkError, PkUploadError, ServerError, UnexpectedAnswer
 from pk_upload.events import OnEvent, Retry, Warned
-from pk_upload.patchkit import PatchKit
+from pk_upload.http import Http
 
 __all__ = ["is_lost", "settled"]
 
 T = TypeVar("T")
+
+
+class Client(Protocol):
+    """A service's client, whichever service it is."""
+
+    @property
+    def http(self) -> Http: ...
+
+    def listening(self, on_event: OnEvent, *, retries: int | None = None) -> Self: ...
+
+
+C = TypeVar("C", bound=Client)
 
 
 def is_lost(error: PkUploadError) -> bool:
@@ -21,10 +33,10 @@ def is_lost(error: PkUploadError) -> bool:
 
 
 async def settled(
-    patchkit: PatchKit,
+    client: C,
     emit: OnEvent,
     what: str,
-    ask: Callable[[PatchKit], Awaitable[T]],
+    ask: Callable[[C], Awaitable[T]],
     find: Callable[[], Awaitable[T | None]],
 ) -> T:
     """What `ask` returns, or what `find` reads once an answer is lost; asked again only if it finds nothing.
@@ -32,7 +44,7 @@ async def settled(
     `ask` gets a client that repeats nothing by itself. Raises what `ask` raises when the retries are over,
     and at once what `find` raises: to ask again without having read would be blind.
     """
-    once = patchkit.listening(emit, retries=0)
+    once = client.listening(emit, retries=0)
     lost = False
 
     async def attempt() -> T:
@@ -54,7 +66,7 @@ async def settled(
         emit(Retry(what, count, error.message, wait))
 
     try:
-        return await patchkit.http.retrying(attempt, repeatable=True, on_retry=tell)
+        return await client.http.retrying(attempt, repeatable=True, on_retry=tell)
     except _Unread as unread:
         raise unread.error from None
 

@@ -25,9 +25,18 @@ def intervals() -> Iterator[float]:
 
 
 async def poll_until(
-    over: Callable[[T], bool], read: Callable[[], Awaitable[T]], *, what: str, timeout: float, flag: str
+    over: Callable[[T], bool],
+    read: Callable[[], Awaitable[T]],
+    *,
+    what: str,
+    timeout: float,
+    flag: str,
+    again: str = "the same command goes on waiting",
 ) -> T:
-    """The first value `read` that is `over`; raises `GaveUpWaiting` after `timeout` seconds."""
+    """The first value `read` that is `over`.
+
+    Raises `GaveUpWaiting` after `timeout` seconds, with a hint that says how to wait `again`.
+    """
     with anyio.move_on_after(timeout):
         for wait in intervals():
             value = await read()
@@ -36,5 +45,5 @@ async def poll_until(
             await anyio.sleep(wait)
     raise GaveUpWaiting(
         f"{what} has not ended within {timeout:g} s",
-        hint=f"The service still works on it; the same command goes on waiting. {flag} allows more time.",
+        hint=f"The service still works on it; {again}. {flag} allows more time.",
     )
