@@ -84,7 +84,7 @@ class Host:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.asked.append(head)
-            reply = self.replies[head.split()[1]]
+            reply = self.replies.get(head.split()[1], b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             if isinstance(reply, bytes):
                 writer.write(reply)
                 await writer.drain()
@@ -108,6 +108,12 @@ async def bundle_host(context: ssl.SSLContext | None = None) -> AsyncIterator[Ho
         server.close()
 
 
+async def until(good: Callable[[], object]) -> None:
+    """Wait until it is so."""
+    while not good():  # noqa: ASYNC110 - it may be so on the disk alone
+        await anyio.sleep(0.01)
+
+
 async def hang(writer: asyncio.StreamWriter) -> None:
     """Never answers."""
     await asyncio.sleep(3600)
@@ -123,10 +129,10 @@ class KickfolioClient:
     async def call(
         self, verb: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
-        """The answer; `headers` stand instead of those that authenticate. Bytes go as they are."""
+        """The answer. `headers` stand instead of those that authenticate; a `body` of bytes goes as it is."""
         sent = {"Authorization": basic(TOKEN)} if headers is None else headers
         accept = {"Accept": "application/vnd.kickfolio.v1"}
-        how: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+        how: dict[str, Any] = {"data": body} if isinstance(body, bytes | io.BytesIO) else {"json": body}
         url = f"{self.sandbox.kickfolio_url}/api{path}"
         request = self.session.request(verb, url, headers=accept | sent, **(how if body is not None else {}))
         async with request as answer:
@@ -169,10 +175,12 @@ class KickfolioClient:
 
 
 @asynccontextmanager
-async def kickfolio_client(data_dir: Path, **how: Any) -> AsyncIterator[KickfolioClient]:
+async def kickfolio_client(
+    data_dir: Path, *, token: str = TOKEN, **how: Any
+) -> AsyncIterator[KickfolioClient]:
     """A sandbox on `data_dir`, and a client of its Kickfolio."""
     async with (
-        serve(data_dir, kickfolio_token=TOKEN, **how) as sandbox,
+        serve(data_dir, kickfolio_token=token, **how) as sandbox,
         aiohttp.ClientSession() as session,
     ):
         yield KickfolioClient(session, sandbox)

@@ -72,7 +72,7 @@ def _fault(value: object, longest: int) -> str | None:
         return "can't be blank"
     if not isinstance(value, str):
         return "must be a string"
-    if len(value) > longest:
+    if len(value.strip()) > longest:
         return f"is too long: there may be {longest} characters"
     # A lone surrogate is not printable either, and no database keeps it.
     return None if value.strip().isprintable() else "has a character that cannot be printed"

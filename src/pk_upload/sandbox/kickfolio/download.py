@@ -44,6 +44,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "The host of the bundle_url took too long."),
     (aiohttp.TooManyRedirects, f"The bundle_url leads to more than {MOST_REDIRECTS} redirects."),
     (aiohttp.InvalidURL, "The bundle_url leads to an address that cannot be fetched."),
+    (aiohttp.NonHttpUrlClientError, "The bundle_url leads to an address that cannot be fetched."),
     (aiohttp.ClientConnectorDNSError, "The host of the bundle_url has no address."),
     (aiohttp.ClientSSLError, "The host of the bundle_url has no trustworthy certificate."),
     (aiohttp.ClientConnectorError, "Nothing answers at the host of the bundle_url."),
@@ -118,7 +119,7 @@ async def _answer(url: str, door: _Door) -> AsyncIterator[aiohttp.ClientResponse
             auto_decompress=False,
             trust_env=False,
         ) as session,
-        session.get(url, max_redirects=MOST_REDIRECTS) as response,
+        session.get(url, max_redirects=MOST_REDIRECTS + 1) as response,
     ):
         yield response
 
