@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import plistlib
 import re
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -29,7 +33,16 @@ def blocks(mark: str) -> list[str]:
 def test_every_command_is_run_by_a_test() -> None:
     marked = re.findall(r"<!-- (\w+) -->\n```(?:sh|python)\n", README)
     assert len(marked) == len(re.findall(r"```(?:sh|python)\n", README))
-    assert set(marked) == {"try", "tests", "run", "sandbox", "library", "benchmark"}
+    assert set(marked) == {
+        "try",
+        "tests",
+        "run",
+        "kickfolio",
+        "bundle",
+        "sandbox",
+        "library",
+        "benchmark",
+    }
 
 
 def test_the_first_command_pushes_the_repository_from_a_fresh_clone(tmp_path: Path) -> None:
@@ -125,6 +138,65 @@ def test_the_library_sample(sandbox: SandboxProcess, build: Path) -> None:
     )
     size = build.stat().st_size
     assert done.stdout.splitlines()[-1] == f"1 1 True {size} 0"
+
+
+@pytest.fixture
+def bundle_url(tmp_path: Path) -> Iterator[str]:
+    """Where a sandbox can fetch a ZIP of an .app bundle: the README's is nowhere."""
+    (tmp_path / "bundles").mkdir()
+    with zipfile.ZipFile(tmp_path / "bundles" / "game.zip", "w") as archive:
+        archive.writestr("Game.app/Info.plist", plistlib.dumps({"CFBundleIdentifier": "com.example.game"}))
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "bundles"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/game.zip"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def kickfolio_environment(sandbox: SandboxProcess) -> dict[str, str]:
+    own = {"KICKFOLIO_URL": f"{sandbox.url}/kickfolio", "KICKFOLIO_AUTH_TOKEN": "sandbox"}
+    return {**environment(sandbox), **own}
+
+
+def test_the_commands_for_kickfolio(sandbox: SandboxProcess, bundle_url: str) -> None:
+    env, key = kickfolio_environment(sandbox), ""
+    [block] = blocks("kickfolio")
+    first, *commands = block.replace("https://builds.example.com/game.zip", bundle_url).splitlines()
+    assert first.startswith("export KICKFOLIO_URL=")
+    assert bundle_url in commands[0]
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-ec", command.replace("ABCD123", key)],
+            env=env,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout
+        if "app list" in command:
+            key = re.findall(r"(\S+) +My game", done.stdout)[0]
+
+
+def test_the_library_sample_for_kickfolio(sandbox: SandboxProcess, bundle_url: str) -> None:
+    [program] = blocks("bundle")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            program.replace("https://builds.example.com/game.zip", bundle_url),
+        ],
+        env=kickfolio_environment(sandbox),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "ready 1.4.3 My game com.example.game\n"
 
 
 def test_the_benchmarks_are_started_as_printed() -> None:

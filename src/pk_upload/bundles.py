@@ -58,7 +58,7 @@ async def make_app(kickfolio: Kickfolio, emit: OnEvent, name: str) -> App:
 
     async def find() -> App | None:
         new = [app for app in await kickfolio.apps() if app.id not in before]
-        return next((app for app in new if app.name == name), None)
+        return next((app for app in new if _same(app.name, name)), None)
 
     return await settled(
         kickfolio, emit, "the request for a new app", lambda client: client.create_app(name), find
@@ -73,7 +73,7 @@ async def make_version(
 
     async def find() -> Version | None:
         new = [version for version in await kickfolio.versions(app=app) if version.id not in before]
-        return next((version for version in new if version.bundle_url == bundle_url), None)
+        return next((version for version in new if _same(version.bundle_url, bundle_url)), None)
 
     return await settled(
         kickfolio,
@@ -113,7 +113,7 @@ async def delete_version(kickfolio: Kickfolio, emit: OnEvent, version_id: str) -
 
 
 async def _app_called(kickfolio: Kickfolio, emit: OnEvent, name: str) -> App:
-    found = [app for app in await kickfolio.apps() if app.name == name]
+    found = [app for app in await kickfolio.apps() if _same(app.name, name)]
     if len(found) > 1:
         raise UsageError(
             f"{len(found)} apps are called {name!r}",
@@ -126,6 +126,13 @@ async def _pending(
     kickfolio: Kickfolio, app: App, bundle_url: str, version_string: str | None
 ) -> Version | None:
     """What an earlier run asked for and did not see the end of."""
-    wanted = ("pending", bundle_url, version_string)
-    found = await kickfolio.versions(app=app.id)
-    return next((one for one in found if (one.state, one.bundle_url, one.version_string) == wanted), None)
+    for version in await kickfolio.versions(app=app.id):
+        same = _same(version.bundle_url, bundle_url) and _same(version.version_string, version_string)
+        if same and version.state == "pending":
+            return version
+    return None
+
+
+def _same(kept: str | None, given: str | None) -> bool:
+    """Whether the service keeps what was given so: without the white space around it, or none at all."""
+    return (kept or "").strip() == (given or "").strip()

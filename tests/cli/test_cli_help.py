@@ -36,6 +36,14 @@ COMMANDS = [
     ("version", "update"),
     ("version", "publish"),
     ("job",),
+    ("kickfolio",),
+    ("kickfolio", "publish"),
+    *(("kickfolio", kind) for kind in ("app", "version")),
+    *(
+        ("kickfolio", kind, command)
+        for kind in ("app", "version")
+        for command in ("list", "show", "create", "update", "delete")
+    ),
     ("sandbox",),
 ]
 LISTEN = """
@@ -63,6 +71,8 @@ def test_every_command_has_help(command: tuple[str, ...]) -> None:
         "--help",
         "push --help",
         "sandbox --help",
+        "kickfolio version create --help",
+        "kickfolio app delete x",
         "push --nope",
         "push x.zip",
         "version show",
@@ -92,7 +102,9 @@ def test_platforms_are_those_of_the_client() -> None:
     assert get_args(Platform) == PLATFORMS
 
 
-@pytest.mark.parametrize("group", [(), ("app",), ("version",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "group", [(), ("app",), ("version",), ("kickfolio",), ("kickfolio", "app")], ids=" ".join
+)
 def test_no_command_is_a_mistake_that_shows_help(group: tuple[str, ...]) -> None:
     done = pk(*group)
     assert (done.code, done.out) == (2, "")

@@ -1,4 +1,4 @@
-"""The client of the service that the settings speak of."""
+"""The clients of the services that the settings speak of."""
 
 from __future__ import annotations
 
@@ -10,28 +10,53 @@ from pk_upload.cli.settings import Settings
 from pk_upload.events import OnEvent
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from pk_upload.kickfolio import Kickfolio
     from pk_upload.patchkit import PatchKit
 
-__all__ = ["connected"]
+__all__ = ["connected", "connected_kickfolio"]
 
 
 @asynccontextmanager
 async def connected(settings: Settings, emit: OnEvent) -> AsyncIterator[PatchKit]:
     """A client, telling `emit` of repeated calls; raises `UsageError` for what it cannot be made of."""
-    import anyio
-
-    from pk_upload.certificates import trust_also
     from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
     from pk_upload.patchkit import PatchKit
 
-    bundle = settings.ca_bundle
-    context = None if bundle is None else await anyio.to_thread.run_sync(trust_also, bundle)
     async with PatchKit(
         settings.api_key,
         api_url=settings.api_url,
         upload_url=settings.upload_url,
         timeout=settings.response_timeout or RESPONSE_TIMEOUT,
         connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT,
-        ssl_context=context,
+        ssl_context=await _trusted(settings),
     ) as patchkit:
         yield patchkit.listening(emit, retries=settings.retries)
+
+
+@asynccontextmanager
+async def connected_kickfolio(settings: Settings, emit: OnEvent) -> AsyncIterator[Kickfolio]:
+    """The same for Kickfolio."""
+    from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
+    from pk_upload.kickfolio import Kickfolio
+
+    url, token = settings.require_kickfolio()
+    async with Kickfolio(
+        token,
+        url=url,
+        timeout=settings.response_timeout or RESPONSE_TIMEOUT,
+        connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT,
+        ssl_context=await _trusted(settings),
+    ) as kickfolio:
+        yield kickfolio.listening(emit, retries=settings.retries)
+
+
+async def _trusted(settings: Settings) -> SSLContext | None:
+    """Which certificates are, if that is not left to the system alone."""
+    import anyio
+
+    from pk_upload.certificates import trust_also
+
+    bundle = settings.ca_bundle
+    return None if bundle is None else await anyio.to_thread.run_sync(trust_also, bundle)

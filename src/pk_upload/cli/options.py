@@ -24,6 +24,7 @@ __all__ = [
     "folder_options",
     "global_options",
     "ignore_option",
+    "kickfolio_options",
     "state_option",
     "strict_option",
     "transfer_options",
@@ -149,6 +150,21 @@ def global_options(function: F) -> F:
         ),
         _kept("--quiet", section=where, is_flag=True, help="Nothing on stderr but errors and warnings."),
         _kept("--verbose", section=where, is_flag=True, help="What is done, in detail, on stderr."),
+    )
+
+
+def kickfolio_options(function: F) -> F:
+    """The options of commands that call Kickfolio."""
+    where = "Kickfolio options"
+    return _all(
+        function,
+        _kept(
+            "--url",
+            section=where,
+            metavar="URL",
+            help="The site's address, without /api.  [env: KICKFOLIO_URL]",
+        ),
+        _kept("--auth-token", section=where, metavar="TOKEN", help="[env: KICKFOLIO_AUTH_TOKEN]"),
     )
 
 

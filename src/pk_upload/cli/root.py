@@ -50,6 +50,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         "version": "pk_upload.cli.version:version",
         "job": "pk_upload.cli.job:job",
         "state": "pk_upload.cli.state:state",
+        "kickfolio": "pk_upload.cli.kickfolio.group:kickfolio",
         "sandbox": "pk_upload.cli.sandbox:sandbox",
     },
     epilog=EPILOG,

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["SANDBOX_KEY", "Settings"]
 
 SECRETS = ("PATCHKIT_API_KEY", "KICKFOLIO_AUTH_TOKEN", "PATCHWORK_TOKEN")
+SECRET_FLAGS = {
+    "--api-key": "api_key",
+    "--auth-token": "auth_token",
+    "--kickfolio-token": "kickfolio_token",
+}
 SANDBOX_KEY = "sandbox"  # what the sandbox takes unless told otherwise: printed in every help, so no secret
 
 
@@ -77,6 +82,14 @@ class Settings:
         return self._text("upload_url", "PATCHKIT_UPLOAD_URL")
 
     @property
+    def kickfolio_url(self) -> str | None:
+        return self._text("url", "KICKFOLIO_URL")
+
+    @property
+    def kickfolio_token(self) -> str | None:
+        return self._text("auth_token", "KICKFOLIO_AUTH_TOKEN")
+
+    @property
     def app(self) -> str | None:
         return self._text("app", "PATCHKIT_APP")
 
@@ -97,6 +110,20 @@ class Settings:
                 "no API key",
                 hint="Set PATCHKIT_API_KEY or give --api-key; the key is shown on your account page.",
             )
+
+    def require_kickfolio(self) -> tuple[str, str]:
+        """Kickfolio's address and the token; raises `UsageError` when one is missing."""
+        url, token = self.kickfolio_url, self.kickfolio_token
+        if url is None:
+            raise UsageError(
+                "no address of Kickfolio", hint="Set KICKFOLIO_URL or give --url: the site's, without /api."
+            )
+        if token is None:
+            raise UsageError(
+                "no authentication token",
+                hint="Set KICKFOLIO_AUTH_TOKEN or give --auth-token; it is shown on your account page.",
+            )
+        return url, token
 
     def require_app(self) -> str:
         """The app's secret; raises `UsageError` when there is none."""
@@ -130,12 +157,12 @@ class Settings:
 
     def secrets(self) -> set[str]:
         """Every text that must not be shown, found even where the arguments could not be parsed."""
-        found = {self.given.get("api_key"), *map(self.environ.get, SECRETS), *passwords(self.environ)}
+        found = {*map(self.environ.get, SECRETS), *passwords(self.environ)}
+        found |= set(map(self.given.get, SECRET_FLAGS.values()))
         for word, following in pairwise((*self._words, "")):
-            if word == "--api-key":
-                found.add(following)
-            elif word.startswith("--api-key="):
-                found.add(word.removeprefix("--api-key="))
+            flag, equals, value = word.partition("=")
+            if flag in SECRET_FLAGS:
+                found.add(value if equals else following)
         return {text.strip() for text in found if text and text.strip()} - {SANDBOX_KEY}
 
     def _text(self, name: str, variable: str) -> str | None:

@@ -8,7 +8,19 @@ from typing import Any
 
 import click
 
-__all__ = ["CONCURRENCY", "DAY", "RATE", "SECONDS", "SIZE", "SOURCE", "TEXT", "VERSION", "WHEN"]
+__all__ = [
+    "CONCURRENCY",
+    "DAY",
+    "IDS",
+    "NAME",
+    "RATE",
+    "SECONDS",
+    "SIZE",
+    "SOURCE",
+    "TEXT",
+    "VERSION",
+    "WHEN",
+]
 
 DAY = 86400.0  # seconds
 
@@ -106,6 +118,19 @@ def _version(text: str) -> int | str:
     return int(text)
 
 
+def _ids(text: str) -> tuple[str, ...]:
+    found = tuple(each.strip() for each in text.split(","))
+    if not all(found):
+        raise ValueError("an id is missing; ids look like ID or ID,ID")
+    return found
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is blank")
+    return _text(text)
+
+
 SIZE = _Parsed("size", parse_size)
 RATE = _Parsed("rate", parse_rate)
 SECONDS = _Parsed("seconds", parse_seconds)
@@ -113,4 +138,6 @@ WHEN = _Parsed("when", parse_when)
 CONCURRENCY = _Parsed("concurrency", _concurrency)
 SOURCE = _Parsed("path", _source)
 TEXT = _Parsed("text", _text)
+NAME = _Parsed("text", _name)
+IDS = _Parsed("ids", _ids)
 VERSION = _Parsed("version", _version)
