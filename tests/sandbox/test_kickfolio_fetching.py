@@ -114,17 +114,18 @@ async def test_a_host_that_hangs_holds_nobody_up(kickfolio: KickfolioClient, hos
 async def test_a_fetch_that_nobody_waits_for_any_more_changes_nothing(
     kickfolio: KickfolioClient, host: Host, meanwhile: str
 ) -> None:
-    go_on, sent = asyncio.Event(), asyncio.Event()
+    go_on = asyncio.Event()
 
     async def dawdle(writer: asyncio.StreamWriter) -> None:
+        reply = ok(bundle(INFO | {"CFBundleIdentifier": "old"}))
+        writer.write(reply[:200])
         await go_on.wait()
-        writer.write(ok(bundle(INFO | {"CFBundleIdentifier": "old"})))
+        writer.write(reply[200:])
         await writer.drain()
-        sent.set()
 
     app = await kickfolio.app()
     version = await kickfolio.version(app, host.serves("/old", dawdle))
-    await until(lambda: host.asked)
+    await until(lambda: leftovers(kickfolio))
     path = f"/apps/{app['id']}/versions/{version['id']}"
     if meanwhile == "another bundle":
         new = host.serves("/new", ok(bundle(INFO | {"CFBundleIdentifier": "new"})))
@@ -133,7 +134,6 @@ async def test_a_fetch_that_nobody_waits_for_any_more_changes_nothing(
     else:
         await kickfolio.call("DELETE", path if meanwhile == "deleted" else f"/apps/{app['id']}")
     go_on.set()
-    await sent.wait()
     await until(lambda: not leftovers(kickfolio))
     bundles = [app["bundle"] for app in await kickfolio.ok("GET", "/apps")]
     assert bundles == {"another bundle": ["new"], "deleted": [None], "app deleted": []}[meanwhile]
@@ -182,6 +182,16 @@ async def test_what_was_pending_survives_a_kill(tmp_path: Path, host: Host) -> N
         [version] = await kickfolio.ok("GET", "/versions")
         assert (await kickfolio.settled(version))["state"] == "ready"
         assert leftovers(kickfolio) == []
+
+
+async def test_what_an_earlier_run_left_is_swept_away(tmp_path: Path) -> None:
+    async with kickfolio_client(tmp_path):
+        pass
+    debris, theirs = tmp_path / "uploads" / "7-2.bundle", tmp_path / "uploads" / "photos.bundle"
+    for path in (debris, theirs):
+        path.write_bytes(b"x")
+    async with kickfolio_client(tmp_path) as kickfolio:
+        assert leftovers(kickfolio) == [theirs]
 
 
 # It goes wrong

@@ -323,7 +323,12 @@ async def test_a_version_string_changes_only_when_it_is_given(kickfolio: Kickfol
     app = await kickfolio.app()
     version = await kickfolio.version(app, URL, version_string="1.0")
     path = f"/apps/{app['id']}/versions/{version['id']}"
-    for given, kept in [({}, "1.0"), ({"version_string": "1.1"}, "1.1"), ({"version_string": None}, None)]:
+    cases: list[tuple[dict[str, Any], str | None]] = [
+        ({}, "1.0"),
+        ({"version_string": "1.1"}, "1.1"),
+        ({"version_string": None}, None),
+    ]
+    for given, kept in cases:
         body = {"version": {"bundle_url": URL, **given}}
         assert (await kickfolio.ok("PUT", path, body))["version_string"] == kept
 

@@ -101,6 +101,8 @@ def chunked(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+KICKFOLIO = "/kickfolio/api"
+TOKEN = "auth_token=sandbox"
 MULTIPART = "multipart/form-data; boundary=B"
 ENDLESS = "Transfer-Encoding: chunked"
 EMPTY_PART = b"--B\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n"
@@ -122,6 +124,7 @@ BODIES: dict[str, tuple[bytes, bytes]] = {
         b"a" * 60_000,
     ),
     "JSON": (head("/1/apps", "application/json", ENDLESS), chunked(b"[" * 60_000)),
+    "record": (head(f"{KICKFOLIO}/apps?{TOKEN}", "application/json", ENDLESS), chunked(b"[" * 60_000)),
     "no form": (head("/1/uploads/1/gen_chunk_url", "text/plain", ENDLESS), chunked(b"a" * 60_000)),
     "line": (head("/1/apps", MULTIPART, ENDLESS), chunked(b"a" * 60_000)),
     "lines": (head("/1/apps", MULTIPART, ENDLESS), chunked(b"a line of no part\r\n" * 3_000)),
@@ -287,6 +290,10 @@ TARGETS = [
     ("POST", "/1/uploads/{}/chunk"),
     ("POST", "/1/uploads/{}/gen_chunk_url"),
     ("PUT", "/_parts/{}/0/3?expires=99999999999&signature=wrong"),
+    ("GET", f"{KICKFOLIO}/apps/{{}}?{TOKEN}"),
+    ("DELETE", f"{KICKFOLIO}/versions/{{}}?{TOKEN}"),
+    ("GET", f"{KICKFOLIO}/apps/{{}}/versions/{{}}?{TOKEN}"),
+    ("GET", "/kickfolio/images/{}"),
     ("PUT", "/_parts/1/0/{}?expires=99999999999&signature=wrong"),
 ]
 
@@ -299,7 +306,7 @@ async def test_no_path_leads_out(client: Client, tmp_path: Path, verb: str, targ
     host, _, port = client.sandbox.url.removeprefix("http://").partition(":")
     before = tree(tmp_path)
     for trick in TRICKS:
-        asked = f"{verb} {target.format(trick)} HTTP/1.1\r\nHost: h\r\nX-Api-Key: {KEY}\r\n"
+        asked = f"{verb} {target.replace('{}', trick)} HTTP/1.1\r\nHost: h\r\nX-Api-Key: {KEY}\r\n"
         async with await anyio.connect_tcp(host, int(port)) as stream:
             await stream.send(f"{asked}Content-Length: 3\r\nConnection: close\r\n\r\nabc".encode())
             answer = b"".join([data async for data in stream])
