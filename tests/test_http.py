@@ -813,3 +813,38 @@ async def test_a_deadline_of_the_caller_stays_the_callers(serve: Serve) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await http.call("GET", server.url)
+
+
+# What is a service's own
+
+
+async def test_a_service_says_what_it_accepts_and_what_helps(serve: Serve) -> None:
+    server = await serve(Answer(401, b"{}"))
+    hints = {AuthenticationFailed: "Ask the porter."}
+    for how, accepted, hint in (
+        ({}, "application/json", AuthenticationFailed.default_hint),
+        ({"accept": "text/x", "hints": hints}, "text/x", "Ask the porter."),
+    ):
+        async with Http(auth={}, **how) as http:  # type: ignore[arg-type]
+            with pytest.raises(AuthenticationFailed) as caught:
+                await http.call("GET", server.url)
+        assert server.seen[-1].headers["accept"] == accepted
+        assert caught.value.hint == hint
+
+
+async def test_the_hint_of_an_error_beats_that_of_its_kind(serve: Serve) -> None:
+    server = await serve(Answer(404, b"<html>"))
+    async with Http(auth={}, hints={NotFound: "Ask the porter."}) as http:
+        with pytest.raises(NotFound) as caught:
+            await http.call("GET", server.url)
+    assert caught.value.hint == UnexpectedAnswer.default_hint
+
+
+async def test_a_body_can_be_json(serve: Serve) -> None:
+    server = await serve()
+    async with session() as http:
+        await http.call("PUT", server.url, json={"app": {"name": "K\u00e4se"}})
+        await http.call("PUT", server.url, json={})
+        await http.call("PUT", server.url)
+    assert [seen.body for seen in server.seen] == ['{"app":{"name":"K\u00e4se"}}'.encode(), b"{}", b""]
+    assert [seen.headers["content-type"] for seen in server.seen[:2]] == ["application/json"] * 2

@@ -6,6 +6,8 @@ import json
 import logging
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +15,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kickfolio_harness import bundle, bundle_host, ok
 
 from kickfolio_seed_server import TOKEN as SEED_TOKEN
 from kickfolio_seed_server import KickfolioSeedServer, lose_answer
@@ -36,6 +39,7 @@ from pk_upload.errors import (
 )
 from pk_upload.kickfolio import App, Authentication, Kickfolio, Version
 from pk_upload.kickfolio.requests import MOST_IDS
+from pk_upload.sandbox import serve as serve_sandbox
 from scripted_server import DROP, FAST, Answer, Serve, serving
 
 pytestmark = pytest.mark.anyio
@@ -269,10 +273,30 @@ def test_the_examples_have_every_documented_field() -> None:
     assert set(VERSION_JSON) == set(Version.__struct_fields__) - {"state_reason"}
 
 
-async def test_the_client_and_a_server_of_the_document_understand_each_other(
-    seed: KickfolioSeedServer,
-) -> None:
-    async with seeded(seed) as kickfolio:
+@dataclass
+class Service:
+    """A Kickfolio, and where it can get a bundle."""
+
+    url: str
+    token: str
+    bundle_url: str
+
+
+@pytest.fixture(params=["the document alone", "the sandbox"])
+async def service(
+    request: pytest.FixtureRequest, anyio_backend: str, tmp_path: Path
+) -> AsyncIterator[Service]:
+    if request.param == "the document alone":
+        with KickfolioSeedServer("/kickfolio") as server:
+            yield Service(server.url, SEED_TOKEN, BUNDLE)
+        return
+    async with bundle_host() as host, serve_sandbox(tmp_path / "data", kickfolio_token=TOKEN) as sandbox:
+        yield Service(sandbox.kickfolio_url, TOKEN, host.serves("/game.zip", ok(bundle())))
+
+
+async def test_the_client_and_a_service_understand_each_other(service: Service) -> None:
+    url = service.bundle_url
+    async with Kickfolio(service.token, url=service.url, retry=FAST) as kickfolio:
         app = await kickfolio.create_app("Käse")
         assert app.public_key
         assert (await kickfolio.app(app.public_key)).id == app.id
@@ -280,9 +304,9 @@ async def test_the_client_and_a_server_of_the_document_understand_each_other(
         assert {each.id for each in await kickfolio.apps()} == {app.id, other.id}
         assert [each.id for each in await kickfolio.apps(ids=[other.id])] == [other.id]
         assert (await kickfolio.update_app(app.public_key, name="Brot")).name == "Brot"
-        made = await kickfolio.create_version(app.id, BUNDLE, "1.0")
+        made = await kickfolio.create_version(app.id, url, "1.0")
         assert (made.state, made.app_id, made.version_string) == ("pending", app.id, "1.0")
-        bare = await kickfolio.create_version(other.id, BUNDLE, scoped=False)
+        bare = await kickfolio.create_version(other.id, url, scoped=False)
         assert (bare.app_id, bare.version_string) == (other.id, None)
         assert {each.id for each in await kickfolio.versions()} == {made.id, bare.id}
         assert [each.id for each in await kickfolio.versions(app=app.public_key)] == [made.id]
@@ -290,12 +314,47 @@ async def test_the_client_and_a_server_of_the_document_understand_each_other(
         with pytest.raises(NotFound):
             await kickfolio.version(made.id, app=other.id)
         assert (await kickfolio.wait_until_ready(made.id, app=app.id, timeout=20)).state == "ready"
-        changed = await kickfolio.update_version(made.id, app=app.id, bundle_url=BUNDLE, version_string="1.1")
+        changed = await kickfolio.update_version(made.id, app=app.id, bundle_url=url, version_string="1.1")
         assert changed.version_string == "1.1"
         await kickfolio.delete_version(made.id)
         await kickfolio.delete_app(app.public_key)
         assert [each.id for each in await kickfolio.apps()] == [other.id]
-    assert {seen.headers["accept"] for seen in seed.seen} == {"application/vnd.kickfolio.v1"}
+
+
+BAD_CALLS: dict[str, tuple[Call, type[ApiError], list[str]]] = {
+    "an unknown app": (lambda k: k.app("nosuch"), NotFound, []),
+    "an unknown version": (lambda k: k.version("nosuch"), NotFound, []),
+    "the versions of an unknown app": (lambda k: k.versions(app="nosuch"), NotFound, []),
+    "a version for an unknown app": (lambda k: k.create_version("nosuch", BUNDLE), NotFound, []),
+    "another for it": (
+        lambda k: k.create_version("nosuch", BUNDLE, scoped=False),
+        RecordInvalid,
+        ["app_id"],
+    ),
+    "an unknown app renamed": (lambda k: k.update_app("nosuch", name="x"), NotFound, []),
+    "an unknown app deleted": (lambda k: k.delete_app("nosuch"), NotFound, []),
+    "an unknown version deleted": (lambda k: k.delete_version("nosuch"), NotFound, []),
+    "a blank name": (lambda k: k.create_app(" "), RecordInvalid, ["name"]),
+    "nothing but blanks": (
+        lambda k: k.create_version(" ", "", scoped=False),
+        RecordInvalid,
+        ["app_id", "bundle_url"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "kind", "fields"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
+async def test_a_service_refuses_with_an_error_of_its_kind(
+    service: Service, call: Call, kind: type[ApiError], fields: list[str]
+) -> None:
+    async with Kickfolio(service.token, url=service.url, retry=FAST) as kickfolio:
+        with pytest.raises(ApiError) as caught:
+            await call(kickfolio)
+    assert type(caught.value) is kind
+    assert caught.value.symbol
+    found = caught.value.errors if isinstance(caught.value, RecordInvalid) else ()
+    assert sorted(each.field for each in found) == fields
+    assert all(each.resource and each.message for each in found)
 
 
 # Who asks
@@ -537,6 +596,13 @@ async def test_many_ids_are_asked_for_in_several_requests(serve: Serve) -> None:
     asked = [parse_qs(urlsplit(seen.target).query)["ids[]"] for seen in server.seen]
     assert [len(each) for each in asked] == [MOST_IDS, MOST_IDS, 1]
     assert [one for each in asked for one in each] == ids
+
+
+async def test_a_text_is_one_id(serve: Serve) -> None:
+    server = await serve(said(APPS))
+    async with client(server.url) as kickfolio:
+        await kickfolio.apps(ids=APP_ID)
+    assert [parse_qs(urlsplit(seen.target).query) for seen in server.seen] == [{"ids[]": [APP_ID]}]
 
 
 async def test_none_of_the_ids_is_not_all_of_them(serve: Serve) -> None:

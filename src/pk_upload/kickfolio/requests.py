@@ -39,7 +39,9 @@ def filters(ids: Collection[str] | None) -> Iterator[Pairs]:
     if ids is None:
         yield []
         return
-    each = list(dict.fromkeys(ids))
+    each = list(
+        dict.fromkeys([ids] if isinstance(ids, str) else ids)
+    )  # a text is one id, and not its letters
     for start in range(0, len(each), MOST_IDS):
         yield [("ids[]", one) for one in each[start : start + MOST_IDS]]
 
