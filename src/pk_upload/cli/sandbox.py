@@ -1,4 +1,4 @@
-"""`pk-upload sandbox`: a local PatchKit to try things against."""
+"""`pk-upload sandbox`: a local PatchKit, and a local Kickfolio, to try things against."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import os
 import shlex
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import Command, global_options
 from pk_upload.cli.settings import SANDBOX_KEY, Settings
+from pk_upload.cli.values import NAME
 from pk_upload.events import Warned
 from pk_upload.sandbox import FAULTS_HELP, FaultError
 from pk_upload.sandbox.faults import parse_fault
+
+if TYPE_CHECKING:
+    from pk_upload.sandbox import Sandbox
 
 __all__ = ["sandbox"]
 
@@ -26,8 +30,8 @@ Examples:
   pk-upload sandbox
   pk-upload sandbox --port 0 --fault status=503:count=3 --json
 
-Here --api-key is the key that the sandbox asks for, "sandbox" unless given; that of the environment is
-left alone.
+Here --api-key is the key that the sandbox asks for, "sandbox" unless given; keys and tokens of the
+environment are left alone.
 
 """ + "\n\n".join(f"\b\n{paragraph}" for paragraph in FAULTS_HELP.strip().split("\n\n"))
 
@@ -58,13 +62,32 @@ class _FaultSpec(click.ParamType):  # type: ignore[type-arg]  # not generic in a
     metavar="DIR",
     help="Where everything is kept across restarts.  [default: in the user's data directory]",
 )
+@click.option(
+    "--kickfolio-token",
+    default=SANDBOX_KEY,
+    show_default=True,
+    metavar="TOKEN",
+    type=NAME,
+    help="What Kickfolio asks for.",
+)
+@click.option(
+    "--fetch-anywhere",
+    is_flag=True,
+    help="Let Kickfolio fetch bundles from any host, not from this machine alone.",
+)
 @click.option("--fault", "faults", multiple=True, metavar="SPEC", type=_FaultSpec(), help="See below.")
 @global_options
 @click.pass_obj
 def sandbox(
-    settings: Settings, host: str, port: int, data_dir: str | None, faults: tuple[str, ...]
+    settings: Settings,
+    host: str,
+    port: int,
+    data_dir: str | None,
+    kickfolio_token: str,
+    fetch_anywhere: bool,
+    faults: tuple[str, ...],
 ) -> Errand:
-    """Runs a server that behaves like PatchKit, until it is interrupted."""
+    """Runs a server that behaves like PatchKit, and like Kickfolio, until it is interrupted."""
     key = settings.given.get("api_key") or SANDBOX_KEY
 
     async def work(desk: Desk) -> None:
@@ -74,8 +97,17 @@ def sandbox(
 
         if not _is_loopback(host):
             desk.emit(Warned(f"{host} is not loopback: whoever reaches this machine can use the sandbox"))
-        async with serve(_place(data_dir), host=host, port=port, api_key=key, faults=faults) as server:
-            desk.answer(_welcome(server.url, server.api_key, server.data_dir))
+        running = serve(
+            _place(data_dir),
+            host=host,
+            port=port,
+            api_key=key,
+            faults=faults,
+            kickfolio_token=kickfolio_token,
+            fetch_anywhere=fetch_anywhere,
+        )
+        async with running as server:
+            desk.answer(_welcome(server))
             await anyio.sleep_forever()
 
     return Errand(work)
@@ -89,17 +121,28 @@ def _place(data_dir: str | None) -> Path:
     return user_data_path("pk-upload", appauthor=False) / "sandbox"
 
 
-def _welcome(url: str, key: str, data_dir: Path) -> Answer:
+def _welcome(server: Sandbox) -> Answer:
     export = "set" if os.name == "nt" else "export"
     text = (
-        f"# The sandbox runs at {url} and keeps its data in {data_dir}; Ctrl-C ends it.\n"
+        f"# The sandbox runs at {server.url} and keeps its data in {server.data_dir}; Ctrl-C ends it.\n"
         "# In another terminal:\n"
-        f"{export} PATCHKIT_API_URL={url}\n"
-        f"{export} PATCHKIT_API_KEY={shlex.quote(key)}\n"
+        f"{export} PATCHKIT_API_URL={server.url}\n"
+        f"{export} PATCHKIT_API_KEY={shlex.quote(server.api_key)}\n"
         "pk-upload app create --name my-game --platform windows_x86_64\n"
-        "pk-upload push build.zip --app SECRET --label 1.0 --publish"
+        "pk-upload push build.zip --app SECRET --label 1.0 --publish\n"
+        "# Kickfolio is there too:\n"
+        f"{export} KICKFOLIO_URL={server.kickfolio_url}\n"
+        f"{export} KICKFOLIO_AUTH_TOKEN={shlex.quote(server.kickfolio_token)}\n"
+        "pk-upload kickfolio app create --name my-app"
     )
-    return Answer({"url": url, "api_key": key, "data_dir": str(data_dir)}, text, candid=True)
+    told = {
+        "url": server.url,
+        "api_key": server.api_key,
+        "data_dir": str(server.data_dir),
+        "kickfolio_url": server.kickfolio_url,
+        "kickfolio_auth_token": server.kickfolio_token,
+    }
+    return Answer(told, text, candid=True)
 
 
 def _is_loopback(host: str) -> bool:
