@@ -295,6 +295,22 @@ async def test_it_is_given_up_in_the_end(
     assert (len(seed.apps), len(seed.versions)) == (1, 1)
 
 
+async def test_white_space_that_the_service_drops_is_no_difference(seed: KickfolioSeedServer) -> None:
+    def keep_stripped(handler: Any) -> bool:
+        for fields in handler.seen.body.values():
+            fields |= {name: text.strip() for name, text in fields.items()}
+        return lose_answer(handler)
+
+    seed.trouble("POST apps", keep_stripped)
+    seed.trouble("POST versions", keep_stripped)
+    async with client(seed) as kickfolio:
+        for _ in range(2):
+            await pk_upload.publish_bundle(kickfolio, f"{BUNDLE} ", name=" Game ", timeout=20)
+    assert len(seed.apps) == 1
+    assert len(seed.requests("POST apps")) == 1
+    assert len(seed.requests("POST versions")) == 2
+
+
 @pytest.mark.parametrize("delete", [delete_app, delete_version])
 async def test_what_is_not_there_is_not_deleted(seed: KickfolioSeedServer, delete: Any) -> None:
     async with client(seed) as kickfolio:
