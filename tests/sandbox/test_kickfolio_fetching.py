@@ -31,6 +31,7 @@ from kickfolio_harness import (
 )
 
 from pk_upload.sandbox.kickfolio import download
+from pk_upload.sandbox.kickfolio.fetching import WORKERS
 from processes import sandbox_process
 from test_tls import Authority
 
@@ -104,7 +105,7 @@ async def test_a_bundle_that_could_not_be_fetched_is_tried_again_when_asked_for(
 
 async def test_a_host_that_hangs_holds_nobody_up(kickfolio: KickfolioClient, host: Host) -> None:
     app = await kickfolio.app()
-    hung = [await kickfolio.version(app, host.serves(f"/{number}", hang)) for number in range(3)]
+    hung = [await kickfolio.version(app, host.serves(f"/{number}", hang)) for number in range(WORKERS - 1)]
     assert (await kickfolio.fetched(host.serves("/good", ok(bundle()))))["state"] == "ready"
     states = [version["state"] for version in await kickfolio.ok("GET", f"/apps/{app['id']}/versions")]
     assert states == ["pending"] * len(hung)

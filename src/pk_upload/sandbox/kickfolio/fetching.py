@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pk_upload.sandbox.call import Server
     from pk_upload.sandbox.kickfolio.records import Bundle, Version
 
-__all__ = ["fetch_forever"]
+__all__ = ["WORKERS", "fetch_forever"]
 
 _log = logging.getLogger(__name__)
 
-_WORKERS = 4
+WORKERS = 8
 """Bundles that are fetched at once: a host that hangs must not hold up all others."""
 
 
@@ -32,7 +32,7 @@ async def fetch_forever(server: Server) -> None:
     under_way: set[tuple[int, int]] = set()
     reading = anyio.CapacityLimiter(1)  # a large directory takes its memory once
     async with anyio.create_task_group() as tasks:
-        for _ in range(_WORKERS):
+        for _ in range(WORKERS):
             tasks.start_soon(_work, server, under_way, reading)
 
 
