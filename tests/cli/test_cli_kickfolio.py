@@ -384,7 +384,8 @@ def test_the_token_is_never_shown(seed: KickfolioSeedServer) -> None:
         ("app", "show", SECRET, "--verbose"),
         ("app", "delete", SECRET),
         ("app", "list", "--auth-token", SECRET),
-        ("app", "list", f"--auth-token={SECRET}", "--nope"),
+        ("app", SECRET, "--auth-token", SECRET),
+        ("app", SECRET, f"--auth-token={SECRET}"),
         ("publish", f"https://x.example/?auth_token={SECRET}", "--name", SECRET, "--verbose"),
     ):
         for what in ("GET apps", "GET app"):
