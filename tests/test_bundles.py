@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -135,9 +136,9 @@ async def test_what_is_pending_is_waited_for(seed: KickfolioSeedServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"bundle_url": f"{BUNDLE}?2"}, {"version_string": "2"}, {"state": "ready"}, {"state": "failed"}]
+    "other", [{"bundle_url": f"{BUNDLE}?2"}, {"version_string": "2"}, {"state": "failed"}]
 )
-async def test_only_the_same_pending_bundle_is_waited_for(
+async def test_only_the_same_bundle_is_taken_for_what_was_asked_for(
     seed: KickfolioSeedServer, other: dict[str, Any]
 ) -> None:
     app = seed.add_app(name="Game")
@@ -145,6 +146,32 @@ async def test_only_the_same_pending_bundle_is_waited_for(
     found = seed.add_version(app, **{**same, **other})
     version, _ = await publish(seed, name="Game", version_string="1")
     assert version.id != found["id"]
+
+
+@pytest.mark.parametrize(("called", "anew"), [("1", False), (None, True)])
+async def test_what_is_ready_is_taken_only_if_it_is_known_by_what_it_is_called(
+    seed: KickfolioSeedServer, called: str | None, anew: bool
+) -> None:
+    """An address may hold another bundle by now."""
+    app = seed.add_app(name="Game")
+    found = seed.add_version(app, bundle_url=BUNDLE, version_string=called, state="ready")
+    version, heard = await publish(seed, name="Game", version_string=called)
+    assert (version.id != found["id"]) == anew
+    assert bool(heard.warnings) != anew
+
+
+@pytest.mark.parametrize("what", ["app", "version"])
+async def test_a_delete_never_goes_to_another_than_was_named(seed: KickfolioSeedServer, what: str) -> None:
+    app = seed.add_app(name="Game")
+    version = seed.add_version(app, bundle_url=BUNDLE, state="ready")
+    named = "00000000-0000-0000-0000-000000000000"
+    record = {"app": app} if what == "app" else {"version": version}
+    seed.trouble(f"GET {what}", answer(200, json.dumps(record).encode()))
+    async with client(seed) as kickfolio:
+        delete = delete_app if what == "app" else delete_version
+        with pytest.raises(UnexpectedAnswer, match="id"):
+            await delete(kickfolio, lambda _: None, named)
+    assert seed.requests(f"DELETE {what}") == []
 
 
 async def test_the_pending_bundle_of_another_app_is_left_alone(seed: KickfolioSeedServer) -> None:

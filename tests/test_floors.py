@@ -20,7 +20,7 @@ FLOORS = [
     {"certificates", "events", "given", "polling"},
     {"answers"},
     {"http"},
-    {"kickfolio", "patchkit"},
+    {"kickfolio", "patchkit", "settling"},
     {"archive"},
     {"transfer"},
     {"steps"},

@@ -640,11 +640,11 @@ async def test_what_is_no_identifier_is_not_asked_for(
 
 @pytest.mark.parametrize("text", ["a/b", "../apps", "a?b", "a#b", "a%2fb", "ü"])
 async def test_an_identifier_leaves_its_segment_in_no_way(serve: Serve, text: str) -> None:
-    server = await serve(said(ONE_VERSION))
+    server = await serve(said({"versions": []}))
     async with client(server.url) as kickfolio:
-        await kickfolio.version("v", app=text)
+        await kickfolio.versions(app=text)
     parts = server.seen[0].target.split("/")
-    assert (parts[:3], parts[4:]) == (["", "api", "apps"], ["versions", "v"])
+    assert (parts[:3], parts[4:]) == (["", "api", "apps"], ["versions"])
 
 
 @pytest.mark.parametrize(
@@ -779,3 +779,19 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 async def test_a_client_is_used_inside_its_block() -> None:
     with pytest.raises(RuntimeError, match="async with"):
         await client("http://localhost").apps()
+
+
+def test_a_way_to_authenticate_that_there_is_not_is_refused() -> None:
+    with pytest.raises(UsageError, match="basic with password"):
+        Kickfolio("token", url="http://localhost", authentication="Parameter")  # type: ignore[arg-type]
+
+
+async def test_what_is_wrong_with_a_field_is_told_once(serve: Serve) -> None:
+    error = {"field": "name", "resource": "App", "message": "can't be blank"}
+    for message in ("The App is invalid.", "The App is invalid: name can't be blank."):
+        server = await serve(said({"message": message, "code": "record_invalid", "errors": [error]}, 422))
+        async with client(server.url) as kickfolio:
+            with pytest.raises(RecordInvalid) as caught:
+                await kickfolio.create_app(" ")
+        assert caught.value.message.count("can't be blank") == 1
+        assert "invalid.:" not in caught.value.message

@@ -9,11 +9,10 @@ from pk_upload.errors import UsageError
 from pk_upload.events import OnEvent, Stage, Warned, emitter
 from pk_upload.given import seconds
 from pk_upload.kickfolio import App, Kickfolio, Version
-from pk_upload.steps.settling import settled
+from pk_upload.polling import DAY
+from pk_upload.settling import settled
 
 __all__ = ["delete_app", "delete_version", "make_app", "make_version", "publish_bundle"]
-
-DAY = 86400.0  # seconds
 
 
 async def publish_bundle(
@@ -29,8 +28,9 @@ async def publish_bundle(
     """The version that the service made of the bundle at `bundle_url`, once it is ready.
 
     It belongs to `app`, given by its UUID or public key, or else to the app called `name`, which is made
-    unless there is one. Safe to repeat: a version of the same address that is still pending is waited for,
-    for `timeout` seconds at most, and no second one is made.
+    unless there is one. Made again, a version of the same address that is still pending is waited for, for
+    `timeout` seconds at most; one that is ready is taken if it has the same `version_string`, and otherwise
+    the bundle is published anew, for its address may hold another one by now.
     Raises `UsageError` unless one of `app` and `name` is given, or if several apps are called `name`;
     `ProcessingFailed` when the service cannot use the bundle; `GaveUpWaiting`; and what `Kickfolio` raises.
     """
@@ -41,11 +41,11 @@ async def publish_bundle(
     client = kickfolio.listening(emit)
     emit(Stage("version", f"of {name or app}"))
     owner = await (client.app(app) if app is not None else _app_called(client, emit, name or ""))
-    version = await _pending(client, owner, bundle_url, version_string)
+    version = await _begun(client, owner, bundle_url, version_string)
     if version is None:
         version = await make_version(client, emit, owner.id, bundle_url, version_string)
     else:
-        emit(Warned(f"version {version.id} of this address is pending already; it is waited for"))
+        emit(Warned(f"version {version.id} of this address is {version.state} already; no other is made"))
     emit(Stage("processing", f"version {version.id}"))
     version = await client.wait_until_ready(version.id, app=owner.id, timeout=bound)
     emit(Stage("done", f"version {version.id}"))
@@ -122,13 +122,14 @@ async def _app_called(kickfolio: Kickfolio, emit: OnEvent, name: str) -> App:
     return found[0] if found else await make_app(kickfolio, emit, name)
 
 
-async def _pending(
+async def _begun(
     kickfolio: Kickfolio, app: App, bundle_url: str, version_string: str | None
 ) -> Version | None:
-    """What an earlier run asked for and did not see the end of."""
+    """What an earlier run asked for: pending still, or ready and known by what it is called."""
+    states = {"pending"} if version_string is None else {"pending", "ready"}
     for version in await kickfolio.versions(app=app.id):
         same = _same(version.bundle_url, bundle_url) and _same(version.version_string, version_string)
-        if same and version.state == "pending":
+        if same and version.state in states:
             return version
     return None
 

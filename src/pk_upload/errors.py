@@ -175,18 +175,7 @@ class RecordInvalid(ApiError):
     exit_code = 2
     default_hint = "Change what the message names and try again."
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int,
-        symbol: str | None = None,
-        retry_after: float | None = None,
-        hint: str | None = None,
-        errors: tuple[FieldError, ...] = (),
-    ) -> None:
-        super().__init__(message, status=status, symbol=symbol, retry_after=retry_after, hint=hint)
-        self.errors = errors
+    errors: tuple[FieldError, ...] = ()
 
 
 class Refused(ApiError):
@@ -292,6 +281,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     409: Conflict,
     410: NotFound,
     412: ChunkMismatch,
+    422: RecordInvalid,
     429: Refused,
     503: Refused,
 }
@@ -307,12 +297,11 @@ def api_error(
     errors: tuple[FieldError, ...] = (),
 ) -> ApiError:
     """The exception that stands for `status`, after the table of the service's documentation."""
-    if status == 422:
-        return RecordInvalid(
-            message, status=status, symbol=symbol, retry_after=retry_after, hint=hint, errors=errors
-        )
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
-    return kind(message, status=status, symbol=symbol, retry_after=retry_after, hint=hint)
+    error = kind(message, status=status, symbol=symbol, retry_after=retry_after, hint=hint)
+    if isinstance(error, RecordInvalid):
+        error.errors = errors
+    return error
 
 
 @contextmanager

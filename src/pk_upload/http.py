@@ -109,9 +109,9 @@ class Http:
 
     `auth` are the headers that authenticate, `secrets` the texts that no message may show, `accept` is the
     media type that is asked for, and `hints` replace those that an error of just this type has by default.
-    `timeout` is the
-    deadline in seconds of one attempt of `call`, from the name of the host to the answer's last byte;
-    `connect_timeout` bounds what comes before the request, for `send` too: name, proxy, connection, TLS.
+    `timeout` is the deadline in seconds of one attempt of `call`, from the name of the host to the answer's
+    last byte; `connect_timeout` bounds what comes before the request, for `send` too: name, proxy,
+    connection, TLS.
     Raises `UsageError` for a timeout that is none.
     """
 
@@ -278,8 +278,9 @@ class Http:
         message, symbol = read_error(body)
         errors = self._field_errors(body) if response.status == 422 else ()
         explanation = self.plain(message) or phrase(response.status)
-        if errors:
-            explanation = shorten(f"{explanation}: {'; '.join(f'{e.field} {e.message}' for e in errors)}")
+        untold = [f"{each.field} {each.message}" for each in errors if each.message not in explanation]
+        if untold:
+            explanation = shorten(f"{explanation.rstrip('.')}: {'; '.join(untold)}")
         raise api_error(
             response.status,
             f"{response.url.host} answered {response.status}: {explanation}",

@@ -9,9 +9,11 @@ import anyio
 
 from pk_upload.errors import GaveUpWaiting
 
-__all__ = ["intervals", "poll_until"]
+__all__ = ["DAY", "intervals", "poll_until"]
 
 T = TypeVar("T")
+
+DAY = 24 * 3600.0  # seconds: how long to wait unless told otherwise
 
 FIRST, LONGEST, GROWTH = 0.25, 5.0, 1.5  # seconds, seconds, factor
 

@@ -14,6 +14,7 @@ from pk_upload.archive import Packing
 from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError
 from pk_upload.events import Message, OnEvent, Stage, emitter
 from pk_upload.patchkit import PatchKit, Version
+from pk_upload.polling import DAY
 from pk_upload.steps import (
     Inspection,
     Run,
@@ -27,8 +28,6 @@ from pk_upload.steps import (
 from pk_upload.transfer import Tally, TransferConfig, opened, out_of_time
 
 __all__ = ["Release", "release"]
-
-DAY = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,36 @@ def test_a_new_version_can_be_waited_for(service: Service, seed: KickfolioSeedSe
         assert "same command" not in late.error["hint"], "it would make another version"
 
 
+def test_a_version_that_is_there_can_be_waited_for(service: Service, seed: KickfolioSeedServer) -> None:
+    app = seed.add_app()
+    seed.ready_looks = 3
+    made = service.json("version", "create", "--app", "ABCD123", "--bundle-url", BUNDLE)
+    assert made["state"] == "pending"
+    assert service.json("version", "show", made["id"], "--wait")["state"] == "ready"
+    pending = seed.add_version(app, bundle_url=BUNDLE, state="pending")
+    changed = service.json("version", "update", pending["id"], "--version-string", "2", "--wait")
+    assert (changed["state"], changed["version_string"]) == ("ready", "2")
+
+
+def test_a_wait_that_was_too_short_says_how_to_go_on(service: Service, seed: KickfolioSeedServer) -> None:
+    pending = seed.add_version(seed.add_app(), bundle_url=BUNDLE, state="pending")
+    seed.ready_looks = 1000
+    for bound in ("--processing-timeout", "--timeout"):
+        late = service.pk("version", "show", pending["id"], "--wait", bound, "1", "--json")
+        assert late.code == 12
+        assert f"`pk-upload kickfolio version show {pending['id']} --wait`" in late.error["hint"]
+
+
+def test_what_the_service_does_not_tell_is_not_sent_back_as_nothing(
+    service: Service, seed: KickfolioSeedServer
+) -> None:
+    version = seed.add_version(seed.add_app(), bundle_url=None, state="ready")
+    done = service.pk("version", "update", version["id"], "--version-string", "2", "--json")
+    assert (done.code, done.error["type"]) == (2, "UsageError")
+    assert "--bundle-url" in done.error["hint"]
+    assert seed.requests("PUT version") == []
+
+
 def test_a_timeout_before_there_is_a_version_is_no_waiting(
     service: Service, seed: KickfolioSeedServer
 ) -> None:

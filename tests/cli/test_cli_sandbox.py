@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import pytest
 from cli_harness import pk, start
 
-TOKEN = "hush hush"
+TOKEN = "hush$hush"
 
 
 def ask(url: str, token: str) -> Any:
@@ -46,6 +47,25 @@ def test_a_blank_token_is_a_usage_error() -> None:
         done = pk("sandbox", "--json", "--kickfolio-token", token)
         assert done.code == 2
         assert "--kickfolio-token" in done.error["message"]
+
+
+@pytest.mark.parametrize("token", ["kf 0123", "kf:0123", "kf-0123ü", "kf\x070123", "kf\u200d0123"])
+def test_a_token_that_no_client_can_send_is_a_usage_error(token: str) -> None:
+    done = pk("sandbox", "--json", "--kickfolio-token", token)
+    assert done.code == 2
+    assert "--kickfolio-token" in done.error["message"]
+    assert "0123" not in done.out + done.err
+
+
+def test_white_space_around_the_token_is_left_out_as_clients_do(tmp_path: Path) -> None:
+    flags = ("--port", "0", "--json", "--data-dir", tmp_path / "data", "--kickfolio-token", f" {TOKEN}\n")
+    process = start("sandbox", *flags)
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline())
+    assert told["kickfolio_auth_token"] == TOKEN
+    assert ask(f"{told['kickfolio_url']}/api/apps", TOKEN) == {"apps": []}
+    process.terminate()
+    process.communicate(timeout=60)
 
 
 def test_the_token_is_in_no_message(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TOKEN = "token of the sandbox"
+TOKEN = "token-of-the-sandbox"
 PNG = b"\x89PNG\r\n\x1a\n"
 INFO: dict[str, Any] = {
     "CFBundleIdentifier": "com.kickfolio.app",

@@ -62,7 +62,8 @@ def test_a_bundle_is_found_wherever_it_lies(tmp_path: Path, folder: str, form: A
 
 def test_the_version_string_may_be_the_builds(tmp_path: Path) -> None:
     assert told(tmp_path, CFBundleShortVersionString="", CFBundleVersion="77").version_string == "77"
-    for none in (7, "a\nb", "9" * 300):
+    assert told(tmp_path, CFBundleShortVersionString="1\u200c2").version_string == "1\u200c2"
+    for none in (7, "a\nb", "a\u2028b", "9" * 300):
         assert told(tmp_path, CFBundleShortVersionString=none).version_string is None
 
 

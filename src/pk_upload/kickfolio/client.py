@@ -27,7 +27,7 @@ from pk_upload.given import base_url, clean_secret, seconds, segment
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy
 from pk_upload.kickfolio.requests import Authentication, Payload, basic, filters, placed, scoped_path
 from pk_upload.kickfolio.resources import App, Apps, OneApp, OneVersion, Version, Versions
-from pk_upload.polling import poll_until
+from pk_upload.polling import DAY, poll_until
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["MEDIA_TYPE", "Kickfolio"]
 
 MEDIA_TYPE = "application/vnd.kickfolio.v1"
-DAY = 86400.0  # seconds
-
 ADDRESS = "Give the site's final address, without /api, with --url or KICKFOLIO_URL."
 HINTS: dict[type[PkUploadError], str] = {
     AuthenticationFailed: "Check the token of your account page: --auth-token or KICKFOLIO_AUTH_TOKEN.",
@@ -45,7 +43,9 @@ HINTS: dict[type[PkUploadError], str] = {
     NotFound: "Check the identifier, a UUID or an app's public key, and that the address ends before /api.",
     Redirected: ADDRESS,
 }
-BAD_BUNDLE = "Check that its address answers with a ZIP that holds the .app bundle; then make it anew."
+BAD_BUNDLE = (
+    "Check that its address answers the service with a ZIP that holds the .app bundle; then make it anew."
+)
 
 T = TypeVar("T")
 K = TypeVar("K", App, Version)
@@ -150,7 +150,8 @@ class Kickfolio:
 
     async def app(self, identifier: str) -> App:
         """The app with this UUID or public key."""
-        return _known((await self._call(OneApp, "GET", f"apps/{segment(identifier)}")).app)
+        app = _known((await self._call(OneApp, "GET", f"apps/{segment(identifier)}")).app)
+        return usable(app, "id", identifier == app.public_key or identifier.lower() == app.id.lower())
 
     async def create_app(self, name: str) -> App:
         """The app just made. A lost answer is not repeated: it could make a second app."""
@@ -176,7 +177,8 @@ class Kickfolio:
     async def version(self, version_id: str, *, app: str | None = None) -> Version:
         """The version; within the scope of `app` raises `NotFound` for that of another."""
         path = scoped_path(f"versions/{segment(version_id)}", app)
-        return _known((await self._call(OneVersion, "GET", path)).version)
+        version = _known((await self._call(OneVersion, "GET", path)).version)
+        return usable(version, "id", version.id.lower() == version_id.lower())
 
     async def create_version(
         self, app: str, bundle_url: str, version_string: str | None = None, *, scoped: bool = True
@@ -224,7 +226,7 @@ class Kickfolio:
             what=f"the wait for version {version_id}",
             timeout=seconds("timeout", timeout),
             flag="--processing-timeout",
-            again="look at the version later, or wait for it again",
+            again=f"`pk-upload kickfolio version show {version_id} --wait` goes on waiting",
         )
         if version.state != "ready":
             reason = f": {version.state_reason}" if version.state_reason else ""

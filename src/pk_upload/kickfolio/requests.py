@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Collection, Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from pk_upload.errors import UsageError
 from pk_upload.given import segment
@@ -23,12 +23,14 @@ def basic(token: str, authentication: Authentication) -> str:
 
     Raises `UsageError` for a token that a header would cut.
     """
+    if authentication not in get_args(Authentication):
+        raise UsageError(f"the authentication is one of {', '.join(map(repr, get_args(Authentication)))}")
     if authentication == "parameter":
         return ""
     if ":" in token:
         raise UsageError(
             "the authentication token has a colon, at which a header would end it",
-            hint='Check the token, or let it be sent otherwise: authentication="parameter".',
+            hint="Check the token: it stands on your account page.",
         )
     credentials = f"{token}:X" if authentication == "basic with password" else token
     return b64encode(credentials.encode()).decode()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pk_upload.errors import Forbidden
 from pk_upload.events import OnEvent
 from pk_upload.patchkit import App, PatchKit, Version
+from pk_upload.settling import settled
 from pk_upload.steps.draft import current_draft, draft_called, in_the_way
-from pk_upload.steps.settling import settled
 
 __all__ = ["make_app", "make_draft"]
 

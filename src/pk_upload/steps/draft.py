@@ -5,8 +5,8 @@ from __future__ import annotations
 from pk_upload.answers import shorten
 from pk_upload.errors import DraftExists, Forbidden, NotFound, PkUploadError
 from pk_upload.patchkit import PatchKit, Version
+from pk_upload.settling import is_lost, settled
 from pk_upload.steps.run import Run
-from pk_upload.steps.settling import is_lost, settled
 from pk_upload.transfer.records import UploadDropped, VersionAsked, VersionMade, VersionRefused
 
 __all__ = ["current_draft", "draft_called", "find_or_make_draft", "in_the_way", "mark"]

@@ -9,8 +9,8 @@ from pk_upload.errors import Conflict, Forbidden, PublishingFailed
 from pk_upload.events import OnEvent, Progress
 from pk_upload.patchkit import PatchKit, Version
 from pk_upload.polling import poll_until
+from pk_upload.settling import settled
 from pk_upload.steps.run import Run
-from pk_upload.steps.settling import settled
 from pk_upload.transfer.records import PublishAsked
 
 __all__ = ["publish", "publish_version", "scheduled_for"]

@@ -20,8 +20,8 @@ Examples:
   pk-upload kickfolio publish https://example.com/game.zip --name "My game" --version-string 1.2.4
   pk-upload kickfolio publish https://example.com/game.zip --app ABCD123 --json
 
-Interrupted, it goes on with the version that is pending when it is run again. Ends with 6 if the
-service cannot use the bundle, and with 12 if it was not ready in time.
+Interrupted, the same command goes on with the version that is pending, and with a --version-string takes
+one that is ready. Ends with 6 if the service cannot use the bundle, and with 12 if it was not ready in time.
 """
 
 

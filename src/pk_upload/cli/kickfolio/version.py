@@ -6,7 +6,7 @@ import click
 
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.kickfolio.deletion import deleted, require_yes, yes_option
-from pk_upload.cli.kickfolio.waiting import Waiting
+from pk_upload.cli.kickfolio.waiting import Waiting, wait_option
 from pk_upload.cli.options import (
     Command,
     Group,
@@ -82,13 +82,16 @@ def list_(settings: Settings, app: str | None, ids: tuple[tuple[str, ...], ...])
 @click.command(cls=Command, short_help="Show a version.")
 @click.argument("vid", metavar="ID", type=TEXT)
 @click.option("--app", metavar="ID", type=TEXT, help=SCOPE)
+@wait_option
+@waiting_option("processing")
 @kickfolio_options
 @call_options
 @global_options
 @click.pass_obj
-def show(settings: Settings, vid: str, app: str | None) -> Errand:
-    """Shows the version with this UUID."""
+def show(settings: Settings, vid: str, app: str | None, wait: bool, processing_timeout: float) -> Errand:
+    """Shows the version with this UUID, with --wait once it is ready."""
     settings.require_kickfolio()
+    waiting = Waiting()
 
     async def work(desk: Desk) -> Answer:
         from pk_upload.cli.client import connected_kickfolio
@@ -96,9 +99,11 @@ def show(settings: Settings, vid: str, app: str | None) -> Errand:
 
         async with connected_kickfolio(settings, desk.emit) as kickfolio:
             found = await kickfolio.version(vid, app=app)
+            if wait:
+                found = await waiting.until_ready(kickfolio, found, processing_timeout, desk.emit)
         return Answer(found, fields(found))
 
-    return Errand(work, settings.timeout)
+    return Errand(work, settings.timeout, waiting.too_late, resumable=wait)
 
 
 @click.command(cls=Command, short_help="Make a version.")
@@ -113,7 +118,7 @@ def show(settings: Settings, vid: str, app: str | None) -> Errand:
 @click.option(
     "--version-string", metavar="TEXT", type=TEXT, help="What the version is called, such as 1.2.4."
 )
-@click.option("--wait", is_flag=True, help="Wait until the service has the bundle.")
+@wait_option
 @waiting_option("processing")
 @kickfolio_options
 @call_options
@@ -138,14 +143,11 @@ def create(
         from pk_upload.bundles import make_version
         from pk_upload.cli.client import connected_kickfolio
         from pk_upload.cli.tables import fields
-        from pk_upload.events import Stage
 
         async with connected_kickfolio(settings, desk.emit) as kickfolio:
             made = await make_version(kickfolio, desk.emit, app, bundle_url, version_string)
             if wait:
-                waiting.version = made.id
-                desk.emit(Stage("processing", f"version {made.id}"))
-                made = await kickfolio.wait_until_ready(made.id, timeout=processing_timeout)
+                made = await waiting.until_ready(kickfolio, made, processing_timeout, desk.emit)
         return Answer(made, fields(made))
 
     return Errand(work, settings.timeout, waiting.too_late)
@@ -156,15 +158,24 @@ def create(
 @click.option("--app", metavar="ID", type=TEXT, help=SCOPE)
 @click.option("--bundle-url", metavar="URL", type=NAME, help="Where the service is to get the bundle anew.")
 @click.option("--version-string", metavar="TEXT", type=TEXT, help="What the version is to be called.")
+@wait_option
+@waiting_option("processing")
 @kickfolio_options
 @call_options
 @global_options
 @click.pass_obj
 def update(
-    settings: Settings, vid: str, app: str | None, bundle_url: str | None, version_string: str | None
+    settings: Settings,
+    vid: str,
+    app: str | None,
+    bundle_url: str | None,
+    version_string: str | None,
+    wait: bool,
+    processing_timeout: float,
 ) -> Errand:
-    """Changes the version with this UUID and shows it."""
+    """Changes the version with this UUID and shows it, with --wait once it is ready."""
     settings.require_kickfolio()
+    waiting = Waiting()
     if bundle_url is None and version_string is None:
         raise UsageError("nothing to change", hint="Give --bundle-url, --version-string, or both.")
 
@@ -176,14 +187,23 @@ def update(
             before = await kickfolio.version(vid, app=app)  # for the service wants all of it said again
             changed = await kickfolio.update_version(
                 vid,
-                app=app or before.app_id,
-                bundle_url=bundle_url or before.bundle_url or "",
+                app=_said(app or before.app_id, "--app"),
+                bundle_url=_said(bundle_url or before.bundle_url, "--bundle-url"),
                 version_string=version_string,
                 scoped=app is not None,
             )
+            if wait:
+                changed = await waiting.until_ready(kickfolio, changed, processing_timeout, desk.emit)
         return Answer(changed, fields(changed))
 
-    return Errand(work, settings.timeout)
+    return Errand(work, settings.timeout, waiting.too_late)
+
+
+def _said(value: str | None, flag: str) -> str:
+    """What the service wants said again, as it is or as it is to be."""
+    if not value:
+        raise UsageError(f"the service does not tell what to repeat of {flag}", hint=f"Give {flag}.")
+    return value
 
 
 @click.command(cls=Command, short_help="Delete a version.")

@@ -1,12 +1,21 @@
-"""What it means that `--timeout` is over: before a version is asked for, and while it is waited for."""
+"""Waiting for a version, and what it means that `--timeout` is over before, or while it is waited for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
 
 from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError
+from pk_upload.events import OnEvent, Stage
 
-__all__ = ["Waiting"]
+if TYPE_CHECKING:
+    from pk_upload.kickfolio import Kickfolio, Version
+
+__all__ = ["Waiting", "wait_option"]
+
+wait_option = click.option("--wait", is_flag=True, help="Wait until the service has the bundle.")
 
 
 @dataclass
@@ -15,10 +24,19 @@ class Waiting:
 
     version: str | None = None
 
+    async def until_ready(
+        self, kickfolio: Kickfolio, version: Version, timeout: float, emit: OnEvent
+    ) -> Version:
+        """The version once it is ready, within `timeout` seconds. Raises what the client's wait raises."""
+        self.version = version.id
+        emit(Stage("processing", f"version {version.id}"))
+        return await kickfolio.wait_until_ready(version.id, timeout=timeout)
+
     def too_late(self, timeout: float) -> PkUploadError:
         if self.version is None:
             return DeadlineExceeded(f"the time of {timeout:g} s was over", hint="Allow more with --timeout.")
+        again = f"`pk-upload kickfolio version show {self.version} --wait` goes on waiting"
         return GaveUpWaiting(
             f"version {self.version} is not ready within the {timeout:g} s of --timeout",
-            hint="The service still works on it; `pk-upload kickfolio version show` tells its state.",
+            hint=f"The service still works on it; {again}.",
         )

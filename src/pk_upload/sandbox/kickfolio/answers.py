@@ -30,8 +30,7 @@ class Invalid(Problem):
     """422: the record is invalid, for these reasons, of which there is at least one."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
-        said = "; ".join(f"{error.field} {error.message}" for error in errors)
-        super().__init__(422, f"The {errors[0].resource} is invalid: {said}.", "record_invalid")
+        super().__init__(422, f"The {errors[0].resource} is invalid.", "record_invalid")
         self.errors = (*errors,)
 
 

@@ -75,6 +75,7 @@ async def update_app(call: Call) -> web.Response:
 async def delete_app(call: Call) -> web.Response:
     """DELETE an app and its versions; there is no undo."""
     call.server.store.kickfolio.delete_app(named_app(call))
+    call.server.fetches_waiting.set()
     return nothing()
 
 

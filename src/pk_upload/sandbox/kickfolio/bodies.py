@@ -6,13 +6,13 @@ What is not known is ignored: clients send a record back as they got it.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
-
-from yarl import URL
 
 from pk_upload.sandbox.answers import Problem
 from pk_upload.sandbox.forms import read_body
 from pk_upload.sandbox.kickfolio.answers import FieldError, Invalid
+from pk_upload.sandbox.kickfolio.texts import fault_of_url, is_clean
 
 if TYPE_CHECKING:
     from pk_upload.sandbox.call import Call
@@ -22,6 +22,8 @@ __all__ = ["Given", "asked_ids", "read_given"]
 LONGEST_TEXT = 255
 LONGEST_URL = 2048
 LONGEST_ID = 100
+_IDS = re.compile(r"ids(\[[0-9]*\])?")
+"""The ways to write an array parameter: ids[]=, ids[0]= and the plain ids=."""
 
 
 class Given:
@@ -60,7 +62,7 @@ class Given:
     def url(self, field: str) -> str:
         """A required address that can be fetched; an empty text for a field that is wrong."""
         text = self.text(field, LONGEST_URL)
-        fault = _fault_of_url(text) if text else None
+        fault = fault_of_url(text) if text else None
         if fault is not None:
             self.wrong(field, fault)
             return ""
@@ -74,21 +76,7 @@ def _fault(value: object, longest: int) -> str | None:
         return "must be a string"
     if len(value.strip()) > longest:
         return f"is too long: there may be {longest} characters"
-    # A lone surrogate is not printable either, and no database keeps it.
-    return None if value.strip().isprintable() else "has a character that cannot be printed"
-
-
-def _fault_of_url(text: str) -> str | None:
-    try:
-        url = URL(text)
-        host, port = url.host, url.port
-    except ValueError:
-        return "must be a valid URL"
-    if url.scheme not in {"http", "https"} or not host or not port or " " in text:
-        return "must be a valid URL that begins with http:// or https://"
-    if url.user is not None or url.password is not None:
-        return "must not have a user or a password in it"
-    return None
+    return None if is_clean(value.strip()) else "has a control character or a line break in it"
 
 
 async def read_given(call: Call, resource: str) -> Given:
@@ -117,8 +105,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def asked_ids(call: Call) -> list[str] | None:
     """The ids that a list is to be filtered by, an array parameter; None for no filter."""
-    query = call.request.query
-    if "ids[]" not in query and "ids" not in query:
+    asked = [value for name, value in call.request.query.items() if _IDS.fullmatch(name)]
+    if not asked:
         return None
-    asked = query.getall("ids[]", []) + query.getall("ids", [])
     return [one for one in dict.fromkeys(asked) if 0 < len(one) <= LONGEST_ID and one.isascii()]

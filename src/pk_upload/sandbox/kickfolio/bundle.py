@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pk_upload.sandbox.kickfolio.plist import UnreadablePlist, read_plist
 from pk_upload.sandbox.kickfolio.records import Bundle
+from pk_upload.sandbox.kickfolio.texts import is_clean
 from pk_upload.sandbox.processing.archive import read_directory
 from pk_upload.sandbox.processing.entries import DamagedEntry, read_entry
 from pk_upload.sandbox.processing.findings import Findings, quoted
@@ -100,8 +101,8 @@ def _info(file: BinaryIO, entry: Entry | None) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    """A text short enough to be one, and of which a terminal does nothing."""
-    if isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST_TEXT and value.strip().isprintable():
+    """A text short enough to be one, and without what no text of one line has."""
+    if isinstance(value, str) and 0 < len(value.strip()) <= _LONGEST_TEXT and is_clean(value.strip()):
         return value.strip()
     return None
 

@@ -2,8 +2,8 @@
 
 Which addresses are allowed is decided where the socket is made, for the very address that is connected to: no
 name that means another address the next time, no odd way to write one and no redirect gets around that. So
-redirects are followed; storage services answer with them. Nothing of this machine goes along: no proxy, no
-credentials, no cookies.
+redirects are followed, as storage services answer with them, to whatever a bundle_url may be itself. Nothing
+of this machine goes along: no proxy, no credentials, no cookies.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import anyio
 from anyio import to_thread
+from yarl import URL
 
 from pk_upload.sandbox.kickfolio.lookup import Resolver
+from pk_upload.sandbox.kickfolio.texts import fault_of_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -33,6 +35,7 @@ LONGEST = 300.0
 LONGEST_SILENCE = 30.0
 """Seconds until a connection stands, and without a byte of the answer."""
 MOST_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
 _PIECE = 1 << 20
 
 
@@ -42,9 +45,7 @@ class Unfetched(Exception):
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "The host of the bundle_url took too long."),
-    (aiohttp.TooManyRedirects, f"The bundle_url leads to more than {MOST_REDIRECTS} redirects."),
     (aiohttp.InvalidURL, "The bundle_url leads to an address that cannot be fetched."),
-    (aiohttp.NonHttpUrlClientError, "The bundle_url leads to an address that cannot be fetched."),
     (aiohttp.ClientConnectorDNSError, "The host of the bundle_url has no address."),
     (aiohttp.ClientSSLError, "The host of the bundle_url has no trustworthy certificate."),
     (aiohttp.ClientConnectorError, "Nothing answers at the host of the bundle_url."),
@@ -119,9 +120,33 @@ async def _answer(url: str, door: _Door) -> AsyncIterator[aiohttp.ClientResponse
             auto_decompress=False,
             trust_env=False,
         ) as session,
-        session.get(url, max_redirects=MOST_REDIRECTS + 1) as response,
+        await _followed(session, url) as response,
     ):
         yield response
+
+
+async def _followed(session: aiohttp.ClientSession, url: str) -> aiohttp.ClientResponse:
+    """The answer at the end of all redirects; Unfetched if there are too many, or one leads astray."""
+    for _ in range(1 + MOST_REDIRECTS):
+        fault = fault_of_url(url)
+        if fault is not None:
+            raise Unfetched(f"The bundle_url leads to an address that cannot be fetched: it {fault}.")
+        response = await session.get(url, allow_redirects=False)
+        target = response.headers.get("Location")
+        if response.status not in _REDIRECTS or not target:
+            return response
+        response.close()
+        url = _resolved(URL(url), target)
+    raise Unfetched(f"The bundle_url leads to more than {MOST_REDIRECTS} redirects.")
+
+
+def _resolved(page: URL, target: str) -> str:
+    """The address that `target` is on `page`; it may be one that cannot be fetched."""
+    try:
+        url = URL(target)
+        return str(url if url.scheme else page.join(url))
+    except ValueError:
+        return target
 
 
 def _judge(response: aiohttp.ClientResponse) -> None:

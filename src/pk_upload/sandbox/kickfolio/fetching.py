@@ -1,6 +1,7 @@
-"""The workers that bring a pending version's bundle: it ends up ready, or failed for a reason.
+"""Fetching the bundles of pending versions: each ends up ready, or failed for a reason.
 
-A version stays pending until then, so that a restart, at whatever moment, fetches it again.
+A version stays pending until then, so that a restart, at whatever moment, fetches it again. A fetch that
+nobody waits for any more is broken off.
 """
 
 from __future__ import annotations
@@ -29,25 +30,34 @@ WORKERS = 8
 
 async def fetch_forever(server: Server) -> None:
     """Fetch all bundles that are waited for, the oldest first, as long as the server runs."""
-    under_way: set[tuple[int, int]] = set()
+    under_way: dict[tuple[int, int], anyio.CancelScope] = {}
     reading = anyio.CapacityLimiter(1)  # a large directory takes its memory once
+    table = server.store.kickfolio
     async with anyio.create_task_group() as tasks:
-        for _ in range(WORKERS):
-            tasks.start_soon(_work, server, under_way, reading)
-
-
-async def _work(server: Server, under_way: set[tuple[int, int]], reading: anyio.CapacityLimiter) -> None:
-    while True:
-        server.fetches_waiting.clear()
-        version = server.store.kickfolio.to_fetch(under_way)
-        if version is None:
+        while True:
+            server.fetches_waiting.clear()
+            for (number, fetch), scope in under_way.items():
+                if not table.is_awaited(number, fetch):
+                    scope.cancel()
+            while len(under_way) < WORKERS and (version := table.to_fetch(under_way)) is not None:
+                scope = under_way[version.number, version.fetch] = anyio.CancelScope()
+                tasks.start_soon(_work, server, version, under_way, reading)
             await server.fetches_waiting.wait()
-            continue
-        under_way.add((version.number, version.fetch))
-        try:
+
+
+async def _work(
+    server: Server,
+    version: Version,
+    under_way: dict[tuple[int, int], anyio.CancelScope],
+    reading: anyio.CapacityLimiter,
+) -> None:
+    key = version.number, version.fetch
+    try:
+        with under_way[key]:
             await _settle(server, version, reading)
-        finally:
-            under_way.remove((version.number, version.fetch))
+    finally:
+        del under_way[key]
+        server.fetches_waiting.set()  # there is room for another
 
 
 async def _settle(server: Server, version: Version, reading: anyio.CapacityLimiter) -> None:

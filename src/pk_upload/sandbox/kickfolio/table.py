@@ -141,6 +141,11 @@ class KickfolioTable:
         )
         return next((_version(row) for row in rows if (row["number"], row["fetch"]) not in but), None)
 
+    def is_awaited(self, number: int, fetch: int) -> bool:
+        """Whether there is still a version with this number that waits for this fetch."""
+        sql = "SELECT 1 FROM kickfolio_version WHERE number = ? AND fetch = ? AND state = ?"
+        return self._db.value(sql, number, fetch, PENDING) is not None
+
     def fail(self, version: Version, reason: str) -> None:
         """The fetch that `version` waited for came to nothing; ignored when nobody waits for it any more."""
         self._db.execute(

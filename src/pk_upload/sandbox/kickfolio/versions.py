@@ -96,4 +96,5 @@ def _owner(call: Call, given: Given) -> App | None:
 async def delete_version(call: Call) -> web.Response:
     """DELETE a version; there is no undo."""
     call.server.store.kickfolio.delete_version(_named(call))
+    call.server.fetches_waiting.set()
     return nothing()
