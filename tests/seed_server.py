@@ -54,6 +54,7 @@ class SeedServer:
         self.strict_order = 0  # the status that refuses a chunk out of order
         self.gather = 0  # hold the first chunks until this many have come together
         self.gathered = threading.Event()
+        self.refused = threading.Event()  # a chunk out of order: the first one waits for it if they gather
         self.ended = threading.Event()
         self.job_looks = 1
         self.publish_looks = 1
@@ -309,10 +310,13 @@ class Handler(BaseHTTPRequestHandler):
             return 400, {"message": "The chunk does not fit its range"}
         if "md5" in parts and hashlib.md5(data).hexdigest() != parts["md5"].decode():
             return 412, {"message": "MD5 mismatch"}
+        if state.strict_order and state.gather and first == 0:
+            state.refused.wait(20)  # or all may happen to arrive in order
         with state.lock:
             if state.strict_order and first != sum(
                 b - a + 1 for (u, a, b), _ in state.received.items() if u == upload_id
             ):
+                state.refused.set()
                 return state.strict_order, {"message": "Bad Request"}
             state.uploads[upload_id][first : last + 1] = data
             state.received[upload_id, first, last] += 1
