@@ -20,6 +20,7 @@ FLOORS = [
     {"certificates", "events", "given", "polling"},
     {"answers"},
     {"http"},
+    {"client"},
     {"kickfolio", "patchkit", "settling"},
     {"archive"},
     {"transfer"},

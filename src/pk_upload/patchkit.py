@@ -5,19 +5,17 @@ What they return is described in `resources`; an answer that is none of these ra
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
 from pk_upload.answers import decode, is_identifier, usable
 from pk_upload.certificates import trust_also
+from pk_upload.client import Client
 from pk_upload.errors import UsageError
-from pk_upload.events import OnEvent
 from pk_upload.given import base_url, clean_secret, segment
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy
 from pk_upload.resources import (
@@ -69,7 +67,7 @@ class _LatestId(msgspec.Struct):
     id: Int
 
 
-class PatchKit:
+class PatchKit(Client):
     """A client of one account. Use it as an async context manager.
 
     `api_url` takes every call but chunks, which go to `upload_url`; when only `api_url` is given, both go
@@ -95,13 +93,15 @@ class PatchKit:
         key = None if api_key is None else clean_secret(api_key, "API key")
         self.api_url = base_url(api_url or API_URL)
         self.upload_url = base_url(upload_url or api_url or UPLOAD_URL)
-        self._http = Http(
-            auth={"X-Api-Key": key} if key else {},
-            secrets=(key or "",),
-            retry=retry,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            ssl_context=ssl_context,
+        super().__init__(
+            Http(
+                auth={"X-Api-Key": key} if key else {},
+                secrets=(key or "",),
+                retry=retry,
+                timeout=timeout,
+                connect_timeout=connect_timeout,
+                ssl_context=ssl_context,
+            )
         )
 
     @classmethod
@@ -131,31 +131,8 @@ class PatchKit:
             ssl_context=trust_also(bundle) if (bundle := env.get("PK_UPLOAD_CA_BUNDLE")) else None,
         )
 
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._http.__aexit__(kind, error, traceback)
-
     def __repr__(self) -> str:
         return f"PatchKit(api_url={self.api_url!r}, upload_url={self.upload_url!r})"
-
-    @property
-    def http(self) -> Http:
-        """The session under this client, for who drives attempts of their own."""
-        return self._http
-
-    def listening(self, on_event: OnEvent, *, retries: int | None = None) -> Self:
-        """The same client, telling `on_event` of repeated calls, with other `retries` if they are given."""
-        other = copy.copy(self)
-        other._http = self._http.listening(on_event, retries=retries)
-        return other
 
     async def account(self) -> Account:
         """The account of the key; observed on the official clients, which check a key with it."""

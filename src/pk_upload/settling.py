@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol, Self, TypeVar
+from typing import TypeVar
 
+from pk_upload.client import Client
 from pk_upload.errors import ConnectFailed, NetworkError, PkUploadError, ServerError, UnexpectedAnswer
 from pk_upload.events import OnEvent, Retry, Warned
-from pk_upload.http import Http
 
 __all__ = ["is_lost", "settled"]
 
 T = TypeVar("T")
-
-
-class Client(Protocol):
-    """A service's client, whichever service it is."""
-
-    @property
-    def http(self) -> Http: ...
-
-    def listening(self, on_event: OnEvent, *, retries: int | None = None) -> Self: ...
 
 
 C = TypeVar("C", bound=Client)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Collection, Iterable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlencode
 
 from pk_upload.answers import decode, is_identifier, usable
 from pk_upload.certificates import trust_also
+from pk_upload.client import Client
 from pk_upload.errors import (
     AuthenticationFailed,
     ConnectionLost,
@@ -22,7 +21,6 @@ from pk_upload.errors import (
     UnexpectedAnswer,
     UsageError,
 )
-from pk_upload.events import OnEvent
 from pk_upload.given import base_url, clean_secret, seconds, segment
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy
 from pk_upload.kickfolio.requests import Authentication, Payload, basic, filters, placed, scoped_path
@@ -51,7 +49,7 @@ T = TypeVar("T")
 K = TypeVar("K", App, Version)
 
 
-class Kickfolio:
+class Kickfolio(Client):
     """A client of one account. Use it as an async context manager.
 
     `url` is the site's address, without `/api`. The token goes into an `Authorization` header, alone or
@@ -78,15 +76,17 @@ class Kickfolio:
         header = basic(token, authentication)
         self.url = base_url(url)
         self._parameters = [("auth_token", token)] if authentication == "parameter" else []
-        self._http = Http(
-            auth={"Authorization": f"Basic {header}"} if header else {},
-            secrets=(token, header),
-            accept=MEDIA_TYPE,
-            hints=HINTS,
-            retry=retry,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            ssl_context=ssl_context,
+        super().__init__(
+            Http(
+                auth={"Authorization": f"Basic {header}"} if header else {},
+                secrets=(token, header),
+                accept=MEDIA_TYPE,
+                hints=HINTS,
+                retry=retry,
+                timeout=timeout,
+                connect_timeout=connect_timeout,
+                ssl_context=ssl_context,
+            )
         )
 
     @classmethod
@@ -114,31 +114,8 @@ class Kickfolio:
             ssl_context=trust_also(bundle) if (bundle := env.get("PK_UPLOAD_CA_BUNDLE")) else None,
         )
 
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._http.__aexit__(kind, error, traceback)
-
     def __repr__(self) -> str:
         return f"Kickfolio(url={self.url!r})"
-
-    @property
-    def http(self) -> Http:
-        """The session under this client, for who drives attempts of their own."""
-        return self._http
-
-    def listening(self, on_event: OnEvent, *, retries: int | None = None) -> Self:
-        """The same client, telling `on_event` of repeated calls, with other `retries` if they are given."""
-        other = copy.copy(self)
-        other._http = self._http.listening(on_event, retries=retries)
-        return other
 
     async def apps(self, *, ids: Collection[str] | None = None) -> list[App]:
         """The account's apps, or those of them with these UUIDs: of none, none."""
