@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import select
 from pathlib import Path
 
 from pk_upload.errors import UsageError
 
 __all__ = ["read_changelog"]
+
+LOOK = 0.1  # seconds
+PIECE = 64 * 1024
 
 
 def read_changelog(given: str | None) -> str | None:
@@ -15,10 +20,23 @@ def read_changelog(given: str | None) -> str | None:
         return given
     path = Path(given[1:])
     try:
-        return path.read_text("utf-8-sig")
+        return _text(path)
     except (OSError, ValueError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(
             f"the changelog {path} cannot be read: {reason}",
             hint="Check the path, the permissions and the encoding.",
         ) from None
+
+
+def _text(path: Path) -> str:
+    content = b""
+    with path.open("rb", buffering=0) as file:
+        while True:
+            # A signal that comes just before a read is heard of after it: of a pipe that may be never.
+            while os.name == "posix" and not select.select([file], [], [], LOOK)[0]:
+                pass
+            piece = file.read(PIECE)
+            if not piece:
+                return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+            content += piece
