@@ -23,7 +23,7 @@ from pk_upload.archive.format import (
 )
 from pk_upload.archive.problems import DAMAGED_DIRECTORY, NOT_A_ZIP, SEVERAL_DISKS, TRAILING_BYTES, TRUNCATED
 
-__all__ = ["Directory", "Fault", "Read", "directory_digest", "directory_offset", "find_directory"]
+__all__ = ["Directory", "Fault", "Read", "directory_digest", "find_directory"]
 
 Read = Callable[[int, int], bytes]
 """The bytes from an offset, at most so many, fewer only where the archive ends."""
@@ -170,14 +170,6 @@ def _disagreements(end: _End, larger: _End) -> tuple[Fault, ...]:
     if all(a in (b, FULL16) for a, b in small) and all(a in (b, FULL32) for a, b in large):
         return ()
     return (Fault(DAMAGED_DIRECTORY, "the end record and the ZIP64 end record disagree"),)
-
-
-def directory_offset(read: Read, size: int) -> int:
-    """Where the central directory of a ZIP of `size` bytes begins; raises `ValueError` if none is found."""
-    found = find_directory(read, size)
-    if isinstance(found, Fault):
-        raise ValueError(found.message)
-    return found.offset
 
 
 def directory_digest(read: Read, size: int) -> str:
