@@ -19,6 +19,7 @@ FLOORS = [
     {"connections", "errors", "proxies", "redaction", "resources", "units"},
     {"certificates", "events", "given", "polling"},
     {"answers"},
+    {"failures"},
     {"http"},
     {"client"},
     {"kickfolio", "patchkit", "settling"},

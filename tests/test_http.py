@@ -236,7 +236,12 @@ ERROR_BODIES = {
     "empty object": (b"{}", "Not Found"),
     "tags only": (b"<p><br/></p>", "Not Found"),
     "invalid JSON": (b'{"message": "cut', '{"message": "cut'),
-    "list": (b'["a", "b"]', '["a", "b"]'),
+    "list": (b'["a", "b"]', "a b"),
+    "detail": (b'{"detail": "Invalid page."}', "Invalid page."),
+    "list of details": (
+        b'{"detail": ["Expected a dictionary,", "but got list."]}',
+        "Expected a dictionary, but got list.",
+    ),
     "null": (b"null", "null"),
     "message is a number": (b'{"message": 5}', "Not Found"),
     "message is an object": (b'{"message": {"label": ["taken"]}}', "Not Found"),

@@ -24,6 +24,7 @@ from pk_upload.errors import (
     ApiError,
     AuthenticationFailed,
     BadRequest,
+    Conflict,
     ConnectionLost,
     FieldError,
     GaveUpWaiting,
@@ -495,11 +496,11 @@ async def test_an_invalid_record_names_its_fields(serve: Serve) -> None:
     assert len(server.seen) == 1
 
 
-async def test_fields_are_named_with_that_status_alone(serve: Serve) -> None:
-    server = await serve(said(INVALID, 400))
+async def test_fields_are_named_only_where_a_value_is_refused(serve: Serve) -> None:
+    server = await serve(said(INVALID, 409))
     error = await failure(server.url)
-    assert type(error) is BadRequest
-    assert error.message.endswith("400: Validation failed")
+    assert type(error) is Conflict
+    assert error.message.endswith("409: Validation failed")
 
 
 @pytest.mark.parametrize(

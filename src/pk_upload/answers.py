@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -31,6 +32,8 @@ T = TypeVar("T")
 # As a structure the two bytes of an empty object take two hundred.
 MOST_OBJECTS = 250_000
 MOST_FIELDS = 100  # no form has more; what else there is to an error can be left out
+MOST_NESTED = 8
+LONGEST_FIELDS = 65536  # bytes
 NULL = msgspec.Raw(b"null")
 
 
@@ -62,13 +65,14 @@ def is_identifier(text: str) -> bool:
 
 
 class _ErrorBody(msgspec.Struct):
-    """The shapes of an error seen so far: `message` with `symbol` or `code`, or `error`; texts, or not.
+    """The shapes of an error so far: `message` with `symbol` or `code`, `error`, `detail`; texts, or not.
 
     They stay JSON until they are known to be texts: as objects they could be any number of times as large.
     """
 
     message: msgspec.Raw = NULL
     error: msgspec.Raw = NULL
+    detail: msgspec.Raw = NULL
     symbol: msgspec.Raw = NULL
     code: msgspec.Raw = NULL
     errors: msgspec.Raw = NULL
@@ -83,24 +87,57 @@ class _FieldBody(msgspec.Struct):
 def read_error(body: bytes) -> tuple[str, str]:
     """The text and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
     try:
+        if body.lstrip()[:1] == b"[":
+            return _joined(msgspec.Raw(body)), ""
         found = msgspec.json.decode(body, type=_ErrorBody)
-        return _first_text(found.message, found.error), _first_text(found.symbol, found.code)
+        message = _first_text(found.message, found.error, found.detail) or _joined(found.detail)
+        return message, _first_text(found.symbol, found.code)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _plain_text(body), ""
 
 
 def read_field_errors(body: bytes) -> tuple[FieldError, ...]:
-    """The fields that an error answer names, as far as it does so in the documented form."""
+    """The fields that an error answer names, as far as it does so in one of the forms that are known.
+
+    One has a list under `errors`; in the other the fields are the names of the answer itself, each with its
+    messages, and where a field has fields of its own the names are joined with dots.
+    """
     try:
-        raw = msgspec.json.decode(body, type=_ErrorBody).errors
-        found = (
+        found = msgspec.json.decode(body, type=_ErrorBody)
+        if found.message == found.error == found.errors == NULL:
+            return tuple(_nested(msgspec.Raw(body), ""))[:MOST_FIELDS]
+        raw = found.errors
+        named = (
             msgspec.json.decode(raw, type=list[_FieldBody]) if bytes(raw).count(b"{") <= MOST_FIELDS else []
         )
         return tuple(
-            FieldError(_text(each.field), _text(each.resource), _text(each.message)) for each in found
+            FieldError(_text(each.field), _text(each.resource), _text(each.message)) for each in named
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
+
+
+def _nested(raw: msgspec.Raw, field: str, depth: int = 0) -> Iterator[FieldError]:
+    """The messages of `field` in `raw`: a text, a list of them, or more of that under further names."""
+    kind = _kind(raw)
+    if depth > MOST_NESTED or len(raw) > LONGEST_FIELDS:
+        return
+    if kind == b'"' and field:
+        yield FieldError(field, "", _text(raw))
+    elif kind == b"[" and field:
+        for each in msgspec.json.decode(raw, type=list[msgspec.Raw]):
+            yield from _nested(each, field, depth + 1)
+    elif kind == b"{":
+        for name, each in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
+            if field or name != "detail":
+                yield from _nested(each, f"{field}.{name}".lstrip("."), depth + 1)
+
+
+def _joined(raw: msgspec.Raw) -> str:
+    """A list of texts as one, or nothing."""
+    if len(raw) > LONGEST_FIELDS or _kind(raw) != b"[":
+        return ""
+    return " ".join(text for text in map(_text, msgspec.json.decode(raw, type=list[msgspec.Raw])) if text)
 
 
 def _first_text(*found: msgspec.Raw) -> str:
@@ -109,7 +146,12 @@ def _first_text(*found: msgspec.Raw) -> str:
 
 def _text(raw: msgspec.Raw) -> str:
     """The JSON `raw` as the text it is, or nothing."""
-    return msgspec.json.decode(raw, type=str) if bytes(raw).lstrip()[:1] == b'"' else ""
+    return msgspec.json.decode(raw, type=str) if _kind(raw) == b'"' else ""
+
+
+def _kind(raw: msgspec.Raw) -> bytes:
+    """The character that begins the JSON `raw`."""
+    return bytes(memoryview(raw)[:64]).lstrip()[:1]
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

@@ -5,12 +5,14 @@ PkUploadError                  1
 │   └── SourceUnreadable       2   the source is missing or cannot be read
 ├── ApiError                   1   the service answered with an error status
 │   ├── BadRequest             1   400
+│   │   └── RecordInvalid      2   422, and a 400 that names fields
 │   ├── AuthenticationFailed   3   401
 │   ├── Forbidden              3   403
 │   ├── NotFound               4   404, 410
+│   ├── MethodNotAllowed       1   405
+│   ├── NotAcceptable          1   406, 415
 │   ├── Conflict               5   409
 │   ├── ChunkMismatch          9   412
-│   ├── RecordInvalid          2   422
 │   ├── Refused                7   408, 429, 503: not carried out, may be repeated
 │   └── ServerError            7   other 5xx: carried out or not, nobody knows
 ├── Redirected                 9   an answer that points elsewhere is never followed
@@ -54,7 +56,9 @@ __all__ = [
     "FieldError",
     "Forbidden",
     "GaveUpWaiting",
+    "MethodNotAllowed",
     "NetworkError",
+    "NotAcceptable",
     "NotFound",
     "PkUploadError",
     "PreflightFailed",
@@ -150,6 +154,14 @@ class NotFound(ApiError):
     default_hint = "Check the identifier: the app's secret, the version's id, the job's GUID."
 
 
+class MethodNotAllowed(ApiError):
+    default_hint = "The service does not do this here; another version of its API may."
+
+
+class NotAcceptable(ApiError):
+    default_hint = "The service takes or gives another form here; check that the address is its API."
+
+
 class Conflict(ApiError):
     exit_code = 5
     default_hint = "Something else is being done to this app; look at its state and try again."
@@ -168,8 +180,12 @@ class FieldError:
     resource: str
     message: str
 
+    def __str__(self) -> str:
+        # Where a resource is named the message goes on after the field: "name can't be blank".
+        return f"{self.field} {self.message}" if self.resource else f"{self.field}: {self.message}"
 
-class RecordInvalid(ApiError):
+
+class RecordInvalid(BadRequest):
     """A value did not pass the service's validation; `errors` names each field."""
 
     exit_code = 2
@@ -277,10 +293,13 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     401: AuthenticationFailed,
     403: Forbidden,
     404: NotFound,
+    405: MethodNotAllowed,
+    406: NotAcceptable,
     408: Refused,
     409: Conflict,
     410: NotFound,
     412: ChunkMismatch,
+    415: NotAcceptable,
     422: RecordInvalid,
     429: Refused,
     503: Refused,
@@ -298,6 +317,8 @@ def api_error(
 ) -> ApiError:
     """The exception that stands for `status`, after the table of the service's documentation."""
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    if kind is BadRequest and errors:
+        kind = RecordInvalid
     error = kind(message, status=status, symbol=symbol, retry_after=retry_after, hint=hint)
     if isinstance(error, RecordInvalid):
         error.errors = errors

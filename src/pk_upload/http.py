@@ -2,9 +2,9 @@
 
 What is a service's own, it is told: how to authenticate, what to accept, what to advise.
 
-`call` is for the small requests: it has a deadline, reads the answer whole and repeats where repeating
-is safe. `send` is one attempt with a body of the caller's making and no deadline, for chunks.
-`retrying` is the schedule that both live by.
+`call` and `ask` are for the small requests: they have a deadline, read the answer whole and repeat where
+repeating is safe. `download` is for an answer of any length; `send` is for chunks: one attempt with a body of
+the caller's making and no deadline. `retrying` is the schedule that all live by.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import copy
 import logging
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -26,38 +25,37 @@ import backoff
 import msgspec
 from yarl import URL
 
-from pk_upload.answers import parse_retry_after, phrase, read_error, read_field_errors, shorten
+from pk_upload.answers import shorten
 from pk_upload.connections import Connector
 from pk_upload.errors import (
     ChunkMismatch,
     ConnectFailed,
-    ConnectionLost,
-    FieldError,
     NetworkError,
     PkUploadError,
-    Redirected,
     Refused,
     ServerError,
     TlsFailed,
     UnexpectedAnswer,
-    UsageError,
-    api_error,
 )
 from pk_upload.events import OnEvent, Retry, emitter
+from pk_upload.failures import reason, refusal, translated
 from pk_upload.given import seconds
 from pk_upload.proxies import Proxies
 from pk_upload.redaction import Redactor, passwords
 
-__all__ = ["CONNECT_TIMEOUT", "RESPONSE_TIMEOUT", "Http", "RetryPolicy"]
+__all__ = ["CONNECT_TIMEOUT", "RESPONSE_TIMEOUT", "Http", "Reply", "RetryPolicy"]
 
 T = TypeVar("T")
+OnRetry = Callable[[int, PkUploadError, float], None]
+"""Hears of an attempt that is to be repeated: which it was, its error, and the seconds until the next."""
+
 log = logging.getLogger("pk_upload.http")
 
 CONNECT_TIMEOUT = 20.0
 RESPONSE_TIMEOUT = 60.0
 
 LARGEST_ANSWER = 32 * 1024 * 1024
-LARGEST_RECEIPT = 1024 * 1024  # an answer to a chunk, of which there are as many as lanes
+LARGEST_RECEIPT = 1024 * 1024  # an answer to a chunk, of which there are as many as lanes, or an error
 LONGEST_RETRY_AFTER = 600.0
 LONGEST_TEXT = 65536  # characters of a message that are looked at
 LONGEST_SECRET = 4096  # characters, however they are written
@@ -102,6 +100,14 @@ def may_repeat(error: PkUploadError, *, repeatable: bool) -> bool:
     if isinstance(error, Refused | ConnectFailed):
         return True
     return repeatable and isinstance(error, ServerError | NetworkError | ChunkMismatch)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A good answer: its body, whole, and its headers, whose names are of either case."""
+
+    body: bytes
+    headers: Mapping[str, str]
 
 
 class Http:
@@ -177,7 +183,19 @@ class Http:
         json: object = None,
         repeatable: bool | None = None,
     ) -> bytes:
-        """The body of the answer to a request with a form or JSON for a body, repeated where that is safe.
+        """The body of what `ask` returns."""
+        return (await self.ask(method, url, form=form, json=json, repeatable=repeatable)).body
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: object = None,
+        repeatable: bool | None = None,
+    ) -> Reply:
+        """The answer to a request with a form or JSON for a body, repeated where that is safe.
 
         Every method but POST counts as `repeatable` unless told otherwise. Raises the `ApiError` that
         stands for the status, `NetworkError`, `Redirected` or `UnexpectedAnswer`.
@@ -187,32 +205,61 @@ class Http:
             encoded = None if json is None else msgspec.json.encode(json)
         headers = {} if json is None else {"Content-Type": "application/json"}
 
-        async def attempt() -> bytes:
+        async def attempt() -> Reply:
             timeout = aiohttp.ClientTimeout(total=self._timeout, connect=self._connect_timeout)
             data = aiohttp.FormData(dict(form)) if form else encoded
             return await self._exchange(
                 method, url, LARGEST_ANSWER, data=data, headers=headers, timeout=timeout
             )
 
+        repeat = method != "POST" if repeatable is None else repeatable
+        return await self.retrying(attempt, repeatable=repeat, on_retry=self._telling(method, url))
+
+    async def download(
+        self, url: str, receive: Callable[[Mapping[str, str], AsyncIterator[bytes]], Awaitable[T]]
+    ) -> T:
+        """What `receive` makes of the headers and the body's pieces; it is called anew for each attempt.
+
+        No piece may take longer to come than a whole call. Raises what `ask` raises, and what `receive` does.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, connect=self._connect_timeout, sock_read=self._timeout)
+
+        anything = {"Accept": "*/*"}
+
+        async def attempt() -> T:
+            async with (
+                self._answered_by("GET", url, LARGEST_RECEIPT, headers=anything, timeout=timeout) as response,
+                aclosing(self._pieces(response, url)) as pieces,
+            ):
+                return await receive(response.headers, pieces)
+
+        return await self.retrying(attempt, repeatable=True, on_retry=self._telling("GET", url))
+
+    async def _pieces(self, response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes]:
+        with self._translated(url):  # and not what the receiver raises
+            async for piece in response.content.iter_any():
+                yield piece
+
+    def _telling(self, method: str, url: str) -> OnRetry:
         def tell(count: int, error: PkUploadError, wait: float) -> None:
             self._emit(Retry(f"{method} {self._path(URL(url))}", count, error.message, wait))
 
-        repeat = method != "POST" if repeatable is None else repeatable
-        return await self.retrying(attempt, repeatable=repeat, on_retry=tell)
+        return tell
 
     async def send(
         self, method: str, url: str, *, body: aiohttp.Payload, headers: Mapping[str, str]
     ) -> bytes:
         """The body of the answer to one attempt that streams `body`; once connected the caller watches it."""
         timeout = aiohttp.ClientTimeout(total=None, connect=self._connect_timeout)
-        return await self._exchange(method, url, LARGEST_RECEIPT, data=body, headers=headers, timeout=timeout)
+        how: dict[str, Any] = {"data": body, "headers": headers, "timeout": timeout}
+        return (await self._exchange(method, url, LARGEST_RECEIPT, **how)).body
 
     async def retrying(
         self,
         attempt: Callable[[], Awaitable[T]],
         *,
         repeatable: bool,
-        on_retry: Callable[[int, PkUploadError, float], None],
+        on_retry: OnRetry,
     ) -> T:
         """What `attempt` returns, tried again by the policy; `on_retry` hears count, cause and wait."""
         waits = self._retry.waits()
@@ -236,19 +283,39 @@ class Http:
             min(self._retry.retries, self._retry.first_contact) if unknown else self._retry.retries
         )
 
-    async def _exchange(self, method: str, url: str, largest: int, **how: Any) -> bytes:
+    async def _exchange(self, method: str, url: str, largest: int, **how: Any) -> Reply:
+        async with self._answered_by(method, url, largest, **how) as response:
+            with self._translated(url):
+                body = await _read_bounded(response, largest)
+            return Reply(self._redactor.body(body), response.headers)
+
+    @asynccontextmanager
+    async def _answered_by(
+        self, method: str, url: str, largest: int, **how: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer to one attempt, whose body is still to be read; raises for one that is no success."""
         if self._session is None:
             raise RuntimeError("the client is used outside its `async with` block")
-        try:
+        with self._translated(url):
+            target = URL(url)
+            proxy, proxy_headers = await self._proxies.on_the_way_to(target)
+            response = await self._session.request(
+                method, target, proxy=proxy, proxy_headers=proxy_headers, allow_redirects=False, **how
+            )
+        async with response:
             with self._translated(url):
-                target = URL(url)
-                proxy, proxy_headers = await self._proxies.on_the_way_to(target)
-                async with self._session.request(
-                    method, target, proxy=proxy, proxy_headers=proxy_headers, allow_redirects=False, **how
-                ) as response:
-                    self._answered.add(response.url.host or "")
-                    log.debug("%s %s -> %d", method, self._path(target), response.status)
-                    return self._accept(response, await _read_bounded(response, largest))
+                self._answered.add(response.url.host or "")
+                log.debug("%s %s -> %d", method, self._path(target), response.status)
+                if not 200 <= response.status < 300:
+                    raise refusal(response, await _read_bounded(response, largest), self.plain)
+            yield response
+
+    @contextmanager
+    def _translated(self, url: str) -> Iterator[None]:
+        """Turns what aiohttp raises into the project's errors, with the service's own hints."""
+        try:
+            with translated(url, self.plain, timeout=self._timeout, connect_timeout=self._connect_timeout):
+                yield
         except PkUploadError as error:
             error.__context__ = None  # aiohttp's own quotes the answer and holds the request's headers
             if error.hint == type(error).default_hint:
@@ -267,69 +334,7 @@ class Http:
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            raise aiohttp.ClientConnectionError(_reason(error)) from None
-
-    def _accept(self, response: aiohttp.ClientResponse, body: bytes) -> bytes:
-        if 200 <= response.status < 300:
-            return self._redactor.body(body)
-        if 300 <= response.status < 400:
-            host = self.plain(_host(response.headers.get("Location", ""))) or "another address"
-            raise Redirected(f"{response.url.host} sends on to {host}; no credentials are sent there")
-        message, symbol = read_error(body)
-        errors = self._field_errors(body) if response.status == 422 else ()
-        explanation = self.plain(message) or phrase(response.status)
-        untold = [f"{each.field} {each.message}" for each in errors if each.message not in explanation]
-        if untold:
-            explanation = shorten(f"{explanation.rstrip('.')}: {'; '.join(untold)}")
-        raise api_error(
-            response.status,
-            f"{response.url.host} answered {response.status}: {explanation}",
-            symbol=self.plain(symbol) or None,
-            retry_after=parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
-            # A page instead of JSON: it is the address that is wrong, rather than an identifier.
-            hint=UnexpectedAnswer.default_hint if response.status == 404 and body[:1] == b"<" else None,
-            errors=errors,
-        )
-
-    def _field_errors(self, body: bytes) -> tuple[FieldError, ...]:
-        return tuple(
-            FieldError(self.plain(each.field), self.plain(each.resource), self.plain(each.message))
-            for each in read_field_errors(body)
-        )
-
-    @contextmanager
-    def _translated(self, url: str) -> Iterator[None]:
-        """Turns what aiohttp raises into the project's errors, without anything secret."""
-        where = URL(url).host or url
-        try:
-            yield
-        except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as error:
-            raise TlsFailed(f"{where} cannot be trusted: {self.plain(str(error))}") from None
-        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-            whom = "the proxy" if isinstance(error, _PROXY_ERRORS) else where
-            raise ConnectFailed(f"{whom} cannot be reached: {self.plain(_reason(error))}") from None
-        except aiohttp.ConnectionTimeoutError:
-            raise ConnectFailed(
-                f"{where} did not accept a connection within {self._connect_timeout:g} s",
-                hint=f"{ConnectFailed.default_hint} --connect-timeout allows more time.",
-            ) from None
-        except TimeoutError:
-            raise ConnectionLost(
-                f"{where} did not answer within {self._timeout:g} s",
-                hint=f"{ConnectionLost.default_hint} --response-timeout allows more time.",
-            ) from None
-        except aiohttp.ClientResponseError as error:
-            # What follows the colon is the line itself, and could be cut within the key.
-            reason = self.plain(error.message.partition(":")[0])
-            raise UnexpectedAnswer(f"{where} does not speak HTTP as it should: {reason}") from None
-        except ValueError:
-            raise UsageError(
-                f"a request to {where} cannot be made",
-                hint="Check the address, the proxy settings and the texts for characters they may not have.",
-            ) from None
-        except (aiohttp.ClientError, OSError) as error:
-            reason = self.plain(_reason(error))
-            raise ConnectionLost(f"the connection to {where} was lost: {reason}") from None
+            raise aiohttp.ClientConnectionError(reason(error)) from None
 
     def plain(self, text: str) -> str:
         """`text` of somebody else's making as one short line without anything secret."""
@@ -340,29 +345,6 @@ class Http:
     def _path(self, url: URL) -> str:
         """The path without anything secret: who takes the key for an identifier puts it there."""
         return self._redactor.text(url.raw_path)
-
-
-_PROXY_ERRORS = (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
-
-
-def _host(location: str) -> str:
-    try:
-        return URL(location).host or ""
-    except (ValueError, IndexError):
-        return ""
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError):
-        # asyncio repeats the address in the error's text; resolvers have numbers of their own, below 0.
-        if isinstance(error.os_error, ssl.SSLError):  # its numbers are TLS's own
-            return f"TLS failed: {(error.os_error.reason or 'no reason').replace('_', ' ').lower()}"
-        number = error.os_error.errno or 0
-        found = os.strerror(number) if number > 0 else str(error.os_error.strerror or error.os_error)
-        return found or type(error.os_error).__name__
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "Server disconnected"  # its own text can be all that was received
-    return str(error) or type(error).__name__
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, largest: int) -> bytes:
