@@ -22,7 +22,7 @@ FLOORS = [
     {"failures"},
     {"http"},
     {"client"},
-    {"kickfolio", "patchkit", "settling"},
+    {"kickfolio", "patchkit", "patchwork", "settling"},
     {"archive"},
     {"transfer"},
     {"steps"},

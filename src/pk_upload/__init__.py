@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pk_upload.http import RetryPolicy as RetryPolicy
     from pk_upload.kickfolio import Kickfolio as Kickfolio
     from pk_upload.patchkit import PatchKit as PatchKit
+    from pk_upload.patchwork import Patchwork as Patchwork
     from pk_upload.release import Release as Release
     from pk_upload.release import release as release
     from pk_upload.transfer import TransferConfig as TransferConfig
@@ -29,6 +30,7 @@ _HOMES = {
     "Kickfolio": "pk_upload.kickfolio",
     "Packing": "pk_upload.archive",
     "PatchKit": "pk_upload.patchkit",
+    "Patchwork": "pk_upload.patchwork",
     "PkUploadError": "pk_upload.errors",
     "Release": "pk_upload.release",
     "RetryPolicy": "pk_upload.http",

@@ -1,0 +1,217 @@
+"""The client of Patchwork: what `Reading` reads, and what can be changed, a coroutine an endpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Self
+
+from msgspec import UNSET, UnsetType
+
+from pk_upload.certificates import trust_also
+from pk_upload.errors import UsageError
+from pk_upload.given import segment
+from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
+from pk_upload.patchwork.reading import Reading, comment_path
+from pk_upload.patchwork.requests import bundle_changes, changes, check_body, number, patch_changes
+from pk_upload.patchwork.resources import Bundle, Check, CheckState, Comment, PatchDetail, Project, User
+
+__all__ = ["Patchwork"]
+
+
+class Patchwork(Reading):
+    """A client of one Patchwork site. Use it as an async context manager.
+
+    `url` is the site's address, without `/api`. Who asks is said by a `token` or by `username` and
+    `password`, or by nobody, who may read most. `version` is that of the API, which is asked for by every
+    call; "newest" finds out which the site has. Lists come in pages of `per_page`. `timeout` is the deadline
+    of one call in seconds, `connect_timeout` that of its connection; `ssl_context` says which certificates
+    are trusted.
+    Every coroutine raises `ApiError`s by status, `NetworkError`s, `Redirected` and `UnexpectedAnswer`.
+    Raises `UsageError`, as they do, for what cannot be right before it is sent.
+    """
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        timeout: float = RESPONSE_TIMEOUT,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> Self:
+        """A client from `PATCHWORK_URL` and, if it is set, `PATCHWORK_TOKEN`.
+
+        `PK_UPLOAD_CA_BUNDLE` names certificates to trust beside the system's. Raises `UsageError` when the
+        address is missing, and for certificates that cannot be read.
+        """
+        env = os.environ if environ is None else environ
+        if not env.get("PATCHWORK_URL"):
+            raise UsageError("PATCHWORK_URL is not set", hint="Patchwork needs the site's address.")
+        return cls(
+            env["PATCHWORK_URL"],
+            token=env.get("PATCHWORK_TOKEN") or None,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            ssl_context=trust_also(bundle) if (bundle := env.get("PK_UPLOAD_CA_BUNDLE")) else None,
+        )
+
+    async def update_patch(
+        self,
+        patch_id: int,
+        *,
+        state: str | UnsetType = UNSET,
+        archived: bool | UnsetType = UNSET,
+        delegate: int | str | UnsetType | None = UNSET,
+        commit_ref: str | UnsetType | None = UNSET,
+        pull_url: str | UnsetType | None = UNSET,
+        related: Collection[int] | UnsetType = UNSET,
+    ) -> PatchDetail:
+        """The patch with what was given changed; `None` takes a value away.
+
+        `delegate` is a maintainer of the project, by id or by a name that only one of them has. `related`
+        adds patches to those it is related to, and an empty one takes it out of the relation. Raises
+        `RecordInvalid` for a state that the site has not; its message has those that it has.
+        """
+        path = f"patches/{number(patch_id, 'a patch')}"
+        if isinstance(delegate, str):
+            delegate = await self._maintainer(patch_id, delegate)
+        body = patch_changes(
+            state=state,
+            archived=archived,
+            delegate=delegate,
+            commit_ref=commit_ref,
+            pull_url=pull_url,
+            related=related,
+        )
+        changed = await self._call(PatchDetail, "PATCH", path, body)
+        # The answer has the relation as it was before.
+        return changed if related is UNSET else await self.patch(patch_id)
+
+    async def _maintainer(self, patch_id: int, name: str) -> int:
+        """The id of the one maintainer of the patch's project who is called so."""
+        if name.isdecimal():
+            return int(name)
+        project = (await self.patch(patch_id)).project
+        found = None if project is None else (await self.project(project.id)).maintainers
+        maintainers = found or ()
+        wanted = name.strip().casefold()
+        ways = (
+            [each for each in maintainers if each.username == name],
+            [each for each in maintainers if wanted in _called(each)],
+        )
+        for candidates in ways:
+            if len(candidates) == 1:
+                return candidates[0].id
+        some = ", ".join(each.username for each in ways[1] or maintainers) or "nobody"
+        problem = "more than one maintainer is" if ways[1] else "no maintainer of the project is"
+        raise UsageError(
+            self._http.plain(f"{problem} called {name!r}"),
+            hint=self._http.plain(f"A patch is delegated to a maintainer: {some}."),
+        )
+
+    async def create_check(
+        self,
+        patch_id: int,
+        state: CheckState,
+        *,
+        context: str = "default",
+        target_url: str | None = None,
+        description: str | None = None,
+    ) -> Check:
+        """The check just made, of which nothing can be changed. A lost answer is not repeated: read `checks`.
+
+        `context` is the name of the test. Who may change the patch may do this.
+        """
+        path = f"patches/{number(patch_id, 'a patch')}/checks"
+        return await self._call(Check, "POST", path, check_body(state, context, target_url, description))
+
+    async def create_bundle(self, name: str, patches: Collection[int], *, public: bool = False) -> Bundle:
+        """The bundle just made, of patches of one project. A lost answer is not repeated: read `bundles`."""
+        body = bundle_changes(name=name, patches=patches, public=public)
+        return await self._call(Bundle, "POST", "bundles", body, what="writing of bundles", since="1.2")
+
+    async def update_bundle(
+        self,
+        bundle_id: int,
+        *,
+        name: str | UnsetType = UNSET,
+        patches: Collection[int] | UnsetType = UNSET,
+        public: bool | UnsetType = UNSET,
+    ) -> Bundle:
+        """The bundle with what was given changed; `patches` stand in place of those it had."""
+        body = bundle_changes(name=name, patches=patches, public=public)
+        path = f"bundles/{number(bundle_id, 'a bundle')}"
+        return await self._call(Bundle, "PATCH", path, body, what="writing of bundles", since="1.2")
+
+    async def replace_bundle(
+        self, bundle_id: int, name: str, patches: Collection[int], *, public: bool = False
+    ) -> Bundle:
+        """The bundle, as if it had just been made so."""
+        body = bundle_changes(name=name, patches=patches, public=public)
+        path = f"bundles/{number(bundle_id, 'a bundle')}"
+        return await self._call(Bundle, "PUT", path, body, what="writing of bundles", since="1.2")
+
+    async def delete_bundle(self, bundle_id: int) -> None:
+        """Deletes the bundle for good, and no patch. A lost answer is not repeated: read `bundles`."""
+        path = f"bundles/{number(bundle_id, 'a bundle')}"
+        await self._delete(path, what="writing of bundles", since="1.2")
+
+    async def update_patch_comment(
+        self, patch_id: int, comment_id: int, *, addressed: bool | None
+    ) -> Comment:
+        """The reply to a patch, marked as addressed or not, or as nobody knows. Since version 1.3."""
+        path = comment_path("patches", patch_id, comment_id)
+        return await self._address_comment(path, addressed)
+
+    async def update_cover_comment(
+        self, cover_id: int, comment_id: int, *, addressed: bool | None
+    ) -> Comment:
+        """The reply to a cover letter, marked as addressed or not, or as nobody knows. Since version 1.3."""
+        path = comment_path("covers", cover_id, comment_id)
+        return await self._address_comment(path, addressed)
+
+    async def _address_comment(self, path: str, addressed: bool | None) -> Comment:
+        body: dict[str, object] = {"addressed": addressed}
+        return await self._call(Comment, "PATCH", path, body, what="single comments", since="1.3")
+
+    async def update_project(
+        self,
+        project: int | str,
+        *,
+        name: str | UnsetType = UNSET,
+        web_url: str | UnsetType = UNSET,
+        scm_url: str | UnsetType = UNSET,
+        webscm_url: str | UnsetType = UNSET,
+        list_archive_url: str | UnsetType = UNSET,
+        list_archive_url_format: str | UnsetType = UNSET,
+        commit_url_format: str | UnsetType = UNSET,
+    ) -> Project:
+        """The project with what was given changed, which its maintainers may do."""
+        body = changes(
+            name=name,
+            web_url=web_url,
+            scm_url=scm_url,
+            webscm_url=webscm_url,
+            list_archive_url=list_archive_url,
+            list_archive_url_format=list_archive_url_format,
+            commit_url_format=commit_url_format,
+        )
+        return await self._call(Project, "PATCH", f"projects/{segment(str(project))}", body)
+
+    async def update_user(
+        self,
+        user_id: int,
+        *,
+        first_name: str | UnsetType = UNSET,
+        last_name: str | UnsetType = UNSET,
+        email: str | UnsetType = UNSET,
+    ) -> User:
+        """The user with what was given changed, which that user alone may do."""
+        body = changes(first_name=first_name, last_name=last_name, email=email)
+        return await self._call(User, "PATCH", f"users/{number(user_id, 'a user')}", body)
+
+
+def _called(user: User) -> set[str]:
+    """What a maintainer can be called, for comparison."""
+    names = (user.username, f"{user.first_name} {user.last_name}".strip(), user.email)
+    return {name.casefold() for name in names if name}

@@ -1,0 +1,110 @@
+"""A list that is longer than a page: fetched as it is gone through, several pages at once if it is long."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
+
+import anyio
+
+from pk_upload.errors import NotFound, UnexpectedAnswer, UsageError, first_cause
+from pk_upload.patchwork.pages import Links
+from pk_upload.patchwork.resources import Resource
+
+__all__ = ["Listing", "Page"]
+
+MOST_AT_ONCE = 4  # pages
+MOST_PAGES = 1_000_000
+
+T = TypeVar("T", bound=Resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list, and where it goes on."""
+
+    items: list[T]
+    links: Links
+
+
+class Listing(AsyncIterator[T]):
+    """The items of a list, each once, over all pages or until there are `limit` of them.
+
+    Nothing is fetched before the first item is asked for: one page then, and further ones when those before
+    them are used up, one, two and then four at once. Each step raises what the client's calls raise.
+    """
+
+    def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]], *, limit: int | None = None) -> None:
+        if limit is not None and limit < 0:
+            raise UsageError("a limit is a number of items, 0 or more")
+        self._fetch = fetch
+        self._left = limit
+        self._items: deque[T] = deque()
+        self._seen: set[int] = set()
+        self._next: int | None = 1
+        self._last = 1
+        self._at_once = 1
+        self._size = 1  # of the largest page so far, in items
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        if self._left == 0:
+            raise StopAsyncIteration
+        while not self._items:
+            if self._next is None:
+                raise StopAsyncIteration
+            await self._go_on(self._next)
+        if self._left is not None:
+            self._left -= 1
+        return self._items.popleft()
+
+    async def all(self) -> list[T]:
+        """What is left of the list."""
+        return [item async for item in self]
+
+    async def _go_on(self, first: int) -> None:
+        """Takes in the page `first` and those after it that are wanted as well."""
+        wanted = self._at_once if self._left is None else min(self._at_once, -(-self._left // self._size))
+        numbers = range(first, max(first, min(first + wanted - 1, self._last)) + 1)
+        pages: dict[int, Page[T] | None] = {}
+
+        async def fetch(number: int) -> None:
+            pages[number] = await self._page(number)
+
+        with first_cause():
+            async with anyio.create_task_group() as group:
+                for number in numbers:
+                    group.start_soon(fetch, number)
+        self._next = numbers[-1] + 1
+        for number in numbers:
+            page = pages[number]
+            if page is None or not self._take_in(number, page):
+                self._next = None
+                return
+        self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
+
+    async def _page(self, number: int) -> Page[T] | None:
+        """The page, or `None` where the list has become shorter meanwhile and ends before it."""
+        try:
+            return await self._fetch(number)
+        except NotFound:
+            if number == 1:
+                raise
+            return None
+
+    def _take_in(self, number: int, page: Page[T]) -> bool:
+        """Keeps what is new of the page; whether there is another one after it."""
+        fresh = [item for item in page.items if item.id not in self._seen]
+        self._seen.update(item.id for item in fresh)
+        self._items.extend(fresh)
+        self._size = max(self._size, len(page.items))
+        if page.links.next is None:
+            return False
+        if page.links.next <= number or not page.items or number >= MOST_PAGES:
+            raise UnexpectedAnswer(f"the list does not end after page {number}, and brings nothing new")
+        self._last = page.links.last or page.links.next
+        return True

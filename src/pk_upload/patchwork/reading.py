@@ -1,0 +1,286 @@
+"""What can be read of a Patchwork: every resource, its lists, and the e-mails themselves."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Literal
+
+from pk_upload.given import segment
+from pk_upload.patchwork.filters import Ids, Names, Texts
+from pk_upload.patchwork.listing import Listing
+from pk_upload.patchwork.mbox import save
+from pk_upload.patchwork.requests import number
+from pk_upload.patchwork.resources import (
+    Bundle,
+    Check,
+    CheckState,
+    Comment,
+    Cover,
+    CoverDetail,
+    Event,
+    EventCategory,
+    Index,
+    Patch,
+    PatchDetail,
+    Person,
+    Project,
+    Series,
+    User,
+)
+from pk_upload.patchwork.site import Site
+
+__all__ = ["Reading", "comment_path"]
+
+Path = str | os.PathLike[str]
+
+
+class Reading(Site):
+    """Coroutines for single resources, and lists as async iterators over all their pages.
+
+    A filter takes one value or a collection of them, of which one has to match: of none, nothing does. A
+    project is named by its id or its link name, a submitter by id or exact e-mail address, other users by id
+    or user name; moments without a zone are in UTC. `order` is the name of a field, with a `-` before it the
+    other way round, and `limit` the most items that come. Lists raise `UsageError` for values that a filter
+    cannot have: a service would leave such a filter out, and answer with everything.
+    """
+
+    async def index(self) -> Index:
+        """Where the resources are."""
+        return await self._get(Index, "")
+
+    # Projects and people
+
+    def projects(self, *, limit: int | None = None) -> Listing[Project]:
+        """The site's projects."""
+        return self._list(Project, "projects", limit=limit)
+
+    async def project(self, project: int | str) -> Project:
+        """The project with this id or link name."""
+        return await self._get(Project, f"projects/{segment(str(project))}")
+
+    def people(
+        self, *, q: str | None = None, order: str | None = None, limit: int | None = None
+    ) -> Listing[Person]:
+        """Who sent e-mails, with `q` those whose name or address has it. The service asks for a login."""
+        return self._list(Person, "people", {"q": q}, order=order, limit=limit)
+
+    async def person(self, person_id: int) -> Person:
+        """One of `people`."""
+        return await self._get(Person, f"people/{number(person_id, 'a person')}")
+
+    def users(
+        self, *, q: str | None = None, order: str | None = None, limit: int | None = None
+    ) -> Listing[User]:
+        """Who has an account, with `q` those whose name or address has it. The service asks for a login."""
+        return self._list(User, "users", {"q": q}, order=order, limit=limit)
+
+    async def user(self, user_id: int) -> User:
+        """One of `users`; with `settings` if that is who asks."""
+        return await self._get(User, f"users/{number(user_id, 'a user')}")
+
+    # Patches, covers, series
+
+    def patches(
+        self,
+        *,
+        project: Names | None = None,
+        series: Ids | None = None,
+        submitter: Names | None = None,
+        delegate: Names | None = None,
+        state: Texts | None = None,
+        archived: bool | None = None,
+        hash: str | None = None,  # noqa: A002 - the service's own name
+        msgid: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        q: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> Listing[Patch]:
+        """Patches; `hash` is that of their diff, and `msgid` goes with or without angle brackets."""
+        filters = {
+            "project": project,
+            "series": series,
+            "submitter": submitter,
+            "delegate": delegate,
+            "state": state,
+            "archived": archived,
+            "hash": hash,
+            "msgid": msgid,
+            "since": since,
+            "before": before,
+            "q": q,
+        }
+        return self._list(Patch, "patches", filters, order=order, limit=limit)
+
+    async def patch(self, patch_id: int) -> PatchDetail:
+        """A patch, whole."""
+        return await self._get(PatchDetail, f"patches/{number(patch_id, 'a patch')}")
+
+    def covers(
+        self,
+        *,
+        project: Names | None = None,
+        submitter: Names | None = None,
+        msgid: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        q: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> Listing[Cover]:
+        """Cover letters."""
+        filters = {
+            "project": project,
+            "submitter": submitter,
+            "msgid": msgid,
+            "since": since,
+            "before": before,
+            "q": q,
+        }
+        return self._list(Cover, "covers", filters, order=order, limit=limit)
+
+    async def cover(self, cover_id: int) -> CoverDetail:
+        """A cover letter, whole."""
+        return await self._get(CoverDetail, f"covers/{number(cover_id, 'a cover letter')}")
+
+    def series_list(
+        self,
+        *,
+        project: Names | None = None,
+        submitter: Names | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        q: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> Listing[Series]:
+        """Series, which are as many as one."""
+        filters = {"project": project, "submitter": submitter, "since": since, "before": before, "q": q}
+        return self._list(Series, "series", filters, order=order, limit=limit)
+
+    async def series(self, series_id: int) -> Series:
+        """A series with its cover letter and its patches."""
+        return await self._get(Series, f"series/{number(series_id, 'a series')}")
+
+    # Comments, checks, bundles, events
+
+    def patch_comments(self, patch_id: int, *, limit: int | None = None) -> Listing[Comment]:
+        """The replies to a patch. Since version 1.1."""
+        path = f"patches/{number(patch_id, 'a patch')}/comments"
+        return self._list(Comment, path, limit=limit, what="comments", since="1.1")
+
+    async def patch_comment(self, patch_id: int, comment_id: int) -> Comment:
+        """A reply to a patch. Since version 1.3."""
+        path = comment_path("patches", patch_id, comment_id)
+        return await self._get(Comment, path, what="single comments", since="1.3")
+
+    def cover_comments(self, cover_id: int, *, limit: int | None = None) -> Listing[Comment]:
+        """The replies to a cover letter. Since version 1.1."""
+        path = f"covers/{number(cover_id, 'a cover letter')}/comments"
+        return self._list(Comment, path, limit=limit, what="comments", since="1.1")
+
+    async def cover_comment(self, cover_id: int, comment_id: int) -> Comment:
+        """A reply to a cover letter. Since version 1.3."""
+        path = comment_path("covers", cover_id, comment_id)
+        return await self._get(Comment, path, what="single comments", since="1.3")
+
+    def checks(
+        self,
+        patch_id: int,
+        *,
+        user: Names | None = None,
+        state: CheckState | None = None,
+        context: Texts | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int | None = None,
+    ) -> Listing[Check]:
+        """The checks of a patch."""
+        filters = {"user": user, "state": state, "context": context, "since": since, "before": before}
+        return self._list(Check, f"patches/{number(patch_id, 'a patch')}/checks", filters, limit=limit)
+
+    async def check(self, patch_id: int, check_id: int) -> Check:
+        """A check of a patch."""
+        path = f"patches/{number(patch_id, 'a patch')}/checks/{number(check_id, 'a check')}"
+        return await self._get(Check, path)
+
+    def bundles(
+        self,
+        *,
+        project: Names | None = None,
+        owner: Names | None = None,
+        public: bool | None = None,
+        q: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> Listing[Bundle]:
+        """The public bundles, and those of who asks."""
+        filters = {"project": project, "owner": owner, "public": public, "q": q}
+        return self._list(Bundle, "bundles", filters, order=order, limit=limit)
+
+    async def bundle(self, bundle_id: int) -> Bundle:
+        """A bundle; raises `NotFound` for a private one of somebody else."""
+        return await self._get(Bundle, f"bundles/{number(bundle_id, 'a bundle')}")
+
+    def events(
+        self,
+        *,
+        project: Names | None = None,
+        category: EventCategory | None = None,
+        series: Ids | None = None,
+        patch: Ids | None = None,
+        cover: Ids | None = None,
+        actor: Names | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> Listing[Event]:
+        """What happened, the newest first unless `order` is "date"."""
+        filters = {
+            "project": project,
+            "category": category,
+            "series": series,
+            "patch": patch,
+            "cover": cover,
+            "actor": actor,
+            "since": since,
+            "before": before,
+        }
+        return self._list(Event, "events", filters, order=order, limit=limit)
+
+    # E-mails
+
+    async def download_patch(
+        self, patch_id: int, to: Path, *, series: int | Literal["*"] | None = None
+    ) -> int:
+        """The size in bytes of the file `to`, which has the patch as an mbox now.
+
+        With `series` the patches that come before it, in any series or in the one with that id, go first.
+        Downloads raise `UsageError` for a place where no file can be and `OSError` when it cannot be written;
+        what was there before stays until the mbox is whole.
+        """
+        address = (await self.patch(patch_id)).mbox
+        before = (
+            "" if series is None else f"?series={series if series == '*' else number(series, 'a series')}"
+        )
+        return await save(self._http, self._at_home(address) + before, to)
+
+    async def download_cover(self, cover_id: int, to: Path) -> int:
+        """The size in bytes of the file `to`, which has the cover letter as an mbox now."""
+        return await save(self._http, self._at_home((await self.cover(cover_id)).mbox), to)
+
+    async def download_series(self, series_id: int, to: Path) -> int:
+        """The size in bytes of the file `to`, which has the patches of the series as an mbox now."""
+        return await save(self._http, self._at_home((await self.series(series_id)).mbox), to)
+
+    async def download_bundle(self, bundle_id: int, to: Path) -> int:
+        """The size in bytes of the file `to`, which has the patches of the bundle as an mbox now."""
+        return await save(self._http, self._at_home((await self.bundle(bundle_id)).mbox), to)
+
+
+def comment_path(kind: Literal["patches", "covers"], number_: int, comment_id: int) -> str:
+    """Where the comment on a patch or on a cover letter is."""
+    return f"{kind}/{number(number_, 'what is commented on')}/comments/{number(comment_id, 'a comment')}"

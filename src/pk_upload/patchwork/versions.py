@@ -1,0 +1,32 @@
+"""The versions of Patchwork's API, and what each brought. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pk_upload.errors import UsageError
+
+__all__ = ["VERSIONS", "Version", "known_version", "require"]
+
+Version = Literal["1.0", "1.1", "1.2", "1.3", "1.4"]
+VERSIONS: tuple[Version, ...] = get_args(Version)  # the oldest first
+
+
+def known_version(text: str) -> Version:
+    """`text` as the version it names; raises `UsageError` if there is none."""
+    for version in VERSIONS:
+        if version == text:
+            return version
+    raise UsageError(
+        f"the version is one of {', '.join(VERSIONS)}, or newest",
+        hint="What the site offers is told by its page /api/docs.",
+    )
+
+
+def require(what: str, since: Version, pinned: Version) -> None:
+    """Raises `UsageError` where `pinned` has not `what` yet, which came with the version `since`."""
+    if VERSIONS.index(pinned) < VERSIONS.index(since):
+        raise UsageError(
+            f"version {pinned} of the API has no {what}",
+            hint=f"Ask for version {since} or a newer one, if the site has it.",
+        )
