@@ -263,9 +263,8 @@ class Reading(Site):
         what was there before stays until the mbox is whole.
         """
         address = (await self.patch(patch_id)).mbox
-        before = (
-            "" if series is None else f"?series={series if series == '*' else number(series, 'a series')}"
-        )
+        which = series if series is None or series == "*" else number(series, "a series")
+        before = "" if which is None else f"?series={which}"
         return await save(self._http, self._at_home(address) + before, to)
 
     async def download_cover(self, cover_id: int, to: Path) -> int:

@@ -44,7 +44,7 @@ HINTS: dict[type[PkUploadError], str] = {
     ConnectionLost: "Check the connection and the address, and try again.",
     Forbidden: f"{CREDENTIALS} With a good one it is your account that may not do this.",
     MethodNotAllowed: "An older version of the API may lack it; ask for a newer one.",
-    NotFound: "Check the id, and that the address ends before /api; a private bundle is found by its owner alone.",
+    NotFound: "Check the id, and that the address ends before /api. Owners alone see private bundles.",
     Redirected: "Give the site's final address, without /api, with --url or PATCHWORK_URL.",
 }
 
