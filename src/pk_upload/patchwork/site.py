@@ -162,7 +162,8 @@ class Site(Client):
         async def fetch(page: int) -> Page[R]:
             await self._require(asked)
             address = await self._address(path, what, since)
-            parameters = [*asked.pairs, ("per_page", str(size)), ("page", str(page))]
+            where = [("page", str(page))] if page > 1 else []
+            parameters = [*asked.pairs, ("per_page", str(size)), *where]
             reply = await self._http.ask("GET", f"{address}?{urlencode(parameters)}")
             items = decode(reply.body, list[kind], f"GET {self._shown(path)}")  # type: ignore[valid-type]
             return Page(items, read_links(reply.headers))
