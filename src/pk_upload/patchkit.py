@@ -134,6 +134,10 @@ class PatchKit(Client):
     def __repr__(self) -> str:
         return f"PatchKit(api_url={self.api_url!r}, upload_url={self.upload_url!r})"
 
+    def version_url(self, secret: str, version_id: int) -> str:
+        """Where anybody can read what the service tells of the version."""
+        return f"{self.api_url}/1/{_version_path(secret, version_id)}"
+
     async def account(self) -> Account:
         """The account of the key; observed on the official clients, which check a key with it."""
         return await self._call(Account, "GET", "account")

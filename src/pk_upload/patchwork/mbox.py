@@ -7,7 +7,6 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import aiofiles
 import anyio
 
 from pk_upload.errors import UnexpectedAnswer, UsageError
@@ -53,7 +52,7 @@ def _place(path: Path) -> Path:
 async def _write(path: Path, pieces: AsyncIterator[bytes]) -> int:
     size = 0
     try:
-        async with aiofiles.open(path, "wb") as file:
+        async with await anyio.open_file(path, "wb") as file:  # which no cancellation leaves half open
             async for piece in pieces:
                 size += await file.write(piece)
     except OSError as error:
