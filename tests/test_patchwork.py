@@ -21,9 +21,9 @@ from pk_upload.errors import (
     UnexpectedAnswer,
     UsageError,
 )
-from pk_upload.patchwork import Patchwork
+from pk_upload.patchwork import Patchwork, UserSettings
 from recorded_exchanges import exchanges
-from scripted_server import DROP, FAST, TRUNCATED, Answer, Serve, Stall, serving
+from scripted_server import DROP, FAST, TRUNCATED, Answer, Serve, Stall, Step, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -113,7 +113,10 @@ def test_an_unknown_version_is_refused(version: Any) -> None:
         ("1.1", lambda patchwork: patchwork.update_bundle(1, name="a")),
         ("1.1", lambda patchwork: patchwork.replace_bundle(1, "a", [1])),
         ("1.1", lambda patchwork: patchwork.delete_bundle(1)),
-        ("1.1", lambda patchwork: patchwork.events(actor="maint").all()),
+        ("1.1", lambda patchwork: patchwork.events(actor=2).all()),
+        ("1.1", lambda patchwork: patchwork.update_user(2, settings=UserSettings(show_ids=True))),
+        ("1.3", lambda patchwork: patchwork.update_project("lab", show_dependencies=True)),
+        ("1.0", lambda patchwork: patchwork.download_cover(1, "/dev/null")),
     ],
 )
 async def test_what_a_version_has_not_is_not_asked_for(serve: Serve, version: str, call: Call) -> None:
@@ -331,10 +334,10 @@ async def test_projects_and_users_are_changed(serve: Serve) -> None:
     server = await serve(said({"id": 1}))
     async with client(server.url) as patchwork:
         await patchwork.update_project("lab", web_url="https://lab.example.com/")
-        await patchwork.update_user(2, first_name="Mary")
+        await patchwork.update_user(2, first_name="Mary", settings=UserSettings(show_ids=True))
     assert [(seen.method, seen.target, json.loads(seen.body)) for seen in server.seen] == [
         ("PATCH", "/api/1.4/projects/lab/", {"web_url": "https://lab.example.com/"}),
-        ("PATCH", "/api/1.4/users/2/", {"first_name": "Mary"}),
+        ("PATCH", "/api/1.4/users/2/", {"first_name": "Mary", "settings": {"show_ids": True}}),
     ]
 
 
@@ -412,7 +415,8 @@ async def test_what_was_there_before_stays_where_a_download_fails(
 async def test_a_download_that_is_cancelled_leaves_nothing(serve: Serve, tmp_path: Path) -> None:
     place = tmp_path / "here" / "a.mbox"
     place.parent.mkdir()
-    server = await serve(*[said(PATCH), Stall(TRUNCATED)] * 20)
+    steps: list[Step] = [said(PATCH), Stall(TRUNCATED)]
+    server = await serve(*steps * 20)
     async with client(server.url) as patchwork:
         for moment in range(20):  # of the file that is opened, written to, and of the wait
             with anyio.move_on_after(moment / 200):

@@ -14,7 +14,17 @@ from pk_upload.given import segment
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
 from pk_upload.patchwork.reading import Reading, comment_path
 from pk_upload.patchwork.requests import bundle_changes, changes, check_body, number, patch_changes
-from pk_upload.patchwork.resources import Bundle, Check, CheckState, Comment, PatchDetail, Project, User
+from pk_upload.patchwork.resources import (
+    Bundle,
+    Check,
+    CheckState,
+    Comment,
+    PatchDetail,
+    Project,
+    User,
+    UserSettings,
+)
+from pk_upload.patchwork.versions import require
 
 __all__ = ["Patchwork"]
 
@@ -70,7 +80,8 @@ class Patchwork(Reading):
 
         `delegate` is a maintainer of the project, by id or by a name that only one of them has. `related`
         adds patches to those it is related to, and an empty one takes it out of the relation. Raises
-        `RecordInvalid` for a state that the site has not; its message has those that it has.
+        `RecordInvalid` for a state that the site has not; its message has those that it has; and `Conflict`
+        for patches of different relations, where nothing is changed.
         """
         path = f"patches/{number(patch_id, 'a patch')}"
         if isinstance(delegate, str):
@@ -126,7 +137,10 @@ class Patchwork(Reading):
         return await self._call(Check, "POST", path, check_body(state, context, target_url, description))
 
     async def create_bundle(self, name: str, patches: Collection[int], *, public: bool = False) -> Bundle:
-        """The bundle just made, of patches of one project. A lost answer is not repeated: read `bundles`."""
+        """The bundle just made, of patches of one project. A lost answer is not repeated: read `bundles`.
+
+        Its patches keep their order in its mbox alone. A second one of the same name is a `ServerError`.
+        """
         body = bundle_changes(name=name, patches=patches, public=public)
         return await self._call(Bundle, "POST", "bundles", body, what="writing of bundles", since="1.2")
 
@@ -178,23 +192,28 @@ class Patchwork(Reading):
         self,
         project: int | str,
         *,
-        name: str | UnsetType = UNSET,
         web_url: str | UnsetType = UNSET,
         scm_url: str | UnsetType = UNSET,
         webscm_url: str | UnsetType = UNSET,
         list_archive_url: str | UnsetType = UNSET,
         list_archive_url_format: str | UnsetType = UNSET,
         commit_url_format: str | UnsetType = UNSET,
+        show_dependencies: bool | UnsetType = UNSET,
     ) -> Project:
-        """The project with what was given changed, which its maintainers may do."""
+        """The project with what was given changed, which its maintainers may do.
+
+        Whether it shows the dependencies of series came with version 1.4.
+        """
+        if show_dependencies is not UNSET:
+            require("dependencies of series", "1.4", await self.version())
         body = changes(
-            name=name,
             web_url=web_url,
             scm_url=scm_url,
             webscm_url=webscm_url,
             list_archive_url=list_archive_url,
             list_archive_url_format=list_archive_url_format,
             commit_url_format=commit_url_format,
+            show_dependencies=show_dependencies,
         )
         return await self._call(Project, "PATCH", f"projects/{segment(str(project))}", body)
 
@@ -204,10 +223,12 @@ class Patchwork(Reading):
         *,
         first_name: str | UnsetType = UNSET,
         last_name: str | UnsetType = UNSET,
-        email: str | UnsetType = UNSET,
+        settings: UserSettings | UnsetType = UNSET,
     ) -> User:
-        """The user with what was given changed, which that user alone may do."""
-        body = changes(first_name=first_name, last_name=last_name, email=email)
+        """The user with what was given changed, by that user alone. `settings` since version 1.2."""
+        if settings is not UNSET:
+            require("settings of users", "1.2", await self.version())
+        body = changes(first_name=first_name, last_name=last_name, settings=settings)
         return await self._call(User, "PATCH", f"users/{number(user_id, 'a user')}", body)
 
 

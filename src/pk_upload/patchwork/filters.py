@@ -1,7 +1,7 @@
 """What a list is asked for, as the parameters of its address, checked before they are sent.
 
-A service ignores a filter it does not know, and one without a value, and then answers with everything; for a
-value it does not know it answers with nothing. Pure.
+A service ignores a filter it does not know, and many a one without a value, and then answers with everything;
+for a value it does not know it answers with nothing. Pure.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class Query:
 def query(resource: str, filters: Mapping[str, object], order: str | None = None) -> Query:
     """What `filters` ask of the list `resource`; those that are `None` are left out.
 
-    A collection asks for what matches one of its values. Raises `UsageError` for a value that a filter
-    cannot have, and for an `order` that the list has not.
+    A collection asks for what matches one of its values, which some filters do not take: a service looks at
+    the last of them alone. Raises `UsageError` for a value that a filter cannot have, and for an `order` that
+    the list has not.
     """
     given = {name: value for name, value in filters.items() if value is not None}
     pairs: list[tuple[str, str]] = []
@@ -113,18 +114,32 @@ def _submitters(name: str, value: object) -> Iterator[str]:
         yield text
 
 
-def _message_ids(name: str, value: object) -> Iterator[str]:
-    for text in _texts(name, value):
-        yield from _texts(name, re.sub(r"^<|>$", "", text))
+def _text(name: str, value: object) -> Iterator[str]:
+    return _texts(name, _single(name, value))
 
 
-def _states(name: str, value: object) -> Iterator[str]:
-    for text in _texts(name, value):
+def _id(name: str, value: object) -> Iterator[str]:
+    return _ids(name, _single(name, value))
+
+
+def _single(name: str, value: object) -> object:
+    if not isinstance(value, str | int):
+        raise UsageError(f"{name} is asked for by one value")
+    return value
+
+
+def _message_id(name: str, value: object) -> Iterator[str]:
+    for text in _text(name, value):
+        yield from _text(name, re.sub(r"^<|>$", "", text))
+
+
+def _state(name: str, value: object) -> Iterator[str]:
+    for text in _text(name, value):
         yield str(_one_of(name, text, CHECK_STATES))
 
 
-def _categories(name: str, value: object) -> Iterator[str]:
-    for text in _texts(name, value):
+def _category(name: str, value: object) -> Iterator[str]:
+    for text in _text(name, value):
         yield CATEGORIES[_one_of(name, text, CATEGORIES)]
 
 
@@ -152,11 +167,12 @@ def _moment(name: str, value: object) -> Iterator[str]:
 
 
 def _order(resource: str, order: str) -> str:
-    known = ORDERS.get(resource, ())
-    if order.removeprefix("-") not in known:
+    known, field = ORDERS.get(resource, ()), order.removeprefix("-")
+    if field not in known:
         ways = f"It is one of {', '.join(known)}, with a - before it the other way round."
         raise UsageError(f"there is no order {order!r} of {resource}", hint=ways if known else None)
-    return order
+    # Among equals the id decides, or a page could have what was on the one before.
+    return order if field == "id" or "id" not in known else f"{order},{order[: -len(field)]}id"
 
 
 _READERS = {
@@ -167,17 +183,17 @@ _READERS = {
     "submitter": _submitters,
     "delegate": _names,
     "owner": _names,
-    "actor": _names,
+    "actor": _id,
     "user": _names,
     "state": _texts,
-    "context": _texts,
-    "category": _categories,
-    "hash": _texts,
-    "msgid": _message_ids,
-    "q": _texts,
+    "context": _text,
+    "category": _category,
+    "hash": _text,
+    "msgid": _message_id,
+    "q": _text,
     "archived": _flag,
     "public": _flag,
     "since": _moment,
     "before": _moment,
-    "checks.state": _states,
+    "checks.state": _state,
 }

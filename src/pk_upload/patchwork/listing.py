@@ -66,6 +66,16 @@ class Listing(AsyncIterator[T]):
         """What is left of the list."""
         return [item async for item in self]
 
+    def sorted(
+        self, key: Callable[[T], int], *, reverse: bool = False, limit: int | None = None
+    ) -> Listing[T]:
+        """The same items by `key`, up to `limit` of them: for an order that a service gets wrong."""
+
+        async def fetch(_page: int) -> Page[T]:
+            return Page(sorted(await self.all(), key=key, reverse=reverse), Links(None, None))
+
+        return Listing(fetch, limit=limit)
+
     async def _go_on(self, first: int) -> None:
         """Takes in the page `first` and those after it that are wanted as well."""
         wanted = self._at_once if self._left is None else min(self._at_once, -(-self._left // self._size))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from pk_upload.given import segment
-from pk_upload.patchwork.filters import Ids, Names, Texts
+from pk_upload.patchwork.filters import CHECK_STATES, Ids, Names, Texts
 from pk_upload.patchwork.listing import Listing
 from pk_upload.patchwork.mbox import save
 from pk_upload.patchwork.requests import number
@@ -29,6 +29,7 @@ from pk_upload.patchwork.resources import (
     User,
 )
 from pk_upload.patchwork.site import Site
+from pk_upload.patchwork.versions import require
 
 __all__ = ["Reading", "comment_path"]
 
@@ -42,7 +43,7 @@ class Reading(Site):
     project is named by its id or its link name, a submitter by id or exact e-mail address, other users by id
     or user name; moments without a zone are in UTC. `order` is the name of a field, with a `-` before it the
     other way round, and `limit` the most items that come. Lists raise `UsageError` for values that a filter
-    cannot have: a service would leave such a filter out, and answer with everything.
+    cannot have: a service would leave such a filter out and answer with everything, or answer with nothing.
     """
 
     async def index(self) -> Index:
@@ -98,7 +99,10 @@ class Reading(Site):
         order: str | None = None,
         limit: int | None = None,
     ) -> Listing[Patch]:
-        """Patches; `hash` is that of their diff, and `msgid` goes with or without angle brackets."""
+        """Patches; `hash` is that of their diff, and `msgid` goes with or without angle brackets.
+
+        Ordered by "check" they come all at once: a service that orders them so leaves some out.
+        """
         filters = {
             "project": project,
             "series": series,
@@ -112,6 +116,10 @@ class Reading(Site):
             "before": before,
             "q": q,
         }
+        if order in {"check", "-check"}:
+            return self._list(Patch, "patches", filters).sorted(
+                lambda patch: _severity(patch.check), reverse=order == "-check", limit=limit
+            )
         return self._list(Patch, "patches", filters, order=order, limit=limit)
 
     async def patch(self, patch_id: int) -> PatchDetail:
@@ -192,7 +200,7 @@ class Reading(Site):
         *,
         user: Names | None = None,
         state: CheckState | None = None,
-        context: Texts | None = None,
+        context: str | None = None,
         since: datetime | None = None,
         before: datetime | None = None,
         limit: int | None = None,
@@ -232,13 +240,13 @@ class Reading(Site):
         series: Ids | None = None,
         patch: Ids | None = None,
         cover: Ids | None = None,
-        actor: Names | None = None,
+        actor: int | None = None,
         since: datetime | None = None,
         before: datetime | None = None,
         order: str | None = None,
         limit: int | None = None,
     ) -> Listing[Event]:
-        """What happened, the newest first unless `order` is "date"."""
+        """What happened, the newest first unless `order` is "date"; `actor` is the id of a user."""
         filters = {
             "project": project,
             "category": category,
@@ -268,7 +276,8 @@ class Reading(Site):
         return await save(self._http, self._at_home(address) + before, to)
 
     async def download_cover(self, cover_id: int, to: Path) -> int:
-        """The size in bytes of the file `to`, which has the cover letter as an mbox now."""
+        """The size in bytes of the file `to`, which has the cover letter as an mbox. Since version 1.1."""
+        require("mbox of cover letters", "1.1", await self.version())
         return await save(self._http, self._at_home((await self.cover(cover_id)).mbox), to)
 
     async def download_series(self, series_id: int, to: Path) -> int:
@@ -278,6 +287,11 @@ class Reading(Site):
     async def download_bundle(self, bundle_id: int, to: Path) -> int:
         """The size in bytes of the file `to`, which has the patches of the bundle as an mbox now."""
         return await save(self._http, self._at_home((await self.bundle(bundle_id)).mbox), to)
+
+
+def _severity(state: str) -> int:
+    """How bad a check's state is; one that is not known is the worst."""
+    return CHECK_STATES.index(state) if state in CHECK_STATES else len(CHECK_STATES)
 
 
 def comment_path(kind: Literal["patches", "covers"], number_: int, comment_id: int) -> str:

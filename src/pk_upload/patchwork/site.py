@@ -14,6 +14,7 @@ from pk_upload.answers import decode, usable
 from pk_upload.client import Client
 from pk_upload.errors import (
     AuthenticationFailed,
+    Conflict,
     ConnectionLost,
     Forbidden,
     MethodNotAllowed,
@@ -41,6 +42,7 @@ LARGEST_PAGE = 250  # items; a service answers no more, whatever it is asked for
 CREDENTIALS = "Check the token: --token or PATCHWORK_TOKEN; your profile page on the site shows it."
 HINTS: dict[type[PkUploadError], str] = {
     AuthenticationFailed: CREDENTIALS,
+    Conflict: "Patches of different relations cannot be related: take them out of theirs first.",
     ConnectionLost: "Check the connection and the address, and try again.",
     Forbidden: f"{CREDENTIALS} With a good one it is your account that may not do this.",
     MethodNotAllowed: "An older version of the API may lack it; ask for a newer one.",
