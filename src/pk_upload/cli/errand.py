@@ -9,19 +9,24 @@ from typing import Any, Protocol
 from pk_upload.errors import DeadlineExceeded, PkUploadError
 from pk_upload.events import OnEvent
 
-__all__ = ["Answer", "Desk", "Errand"]
+__all__ = ["Answer", "Clean", "Desk", "Errand"]
+
+Clean = Callable[[str], str]
+"""What makes of a text one line without secrets and without anything that steers a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A result: `value` is what `--json` prints, made of plain values and structs; `text` is for people.
 
+    Where a text has a form that must not be touched any more, such as columns, it is made on the spot, of
+    parts that are cleaned one by one.
     `candid` is for the one answer that shows a key on purpose: the sandbox's own. `exit_code` is what the
     command returns, for one whose answer may be bad news.
     """
 
     value: Any
-    text: str
+    text: str | Callable[[Clean], str]
     candid: bool = False
     exit_code: int = 0
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pk_upload.cli.command import Command
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, call_options, global_options
+from pk_upload.cli.options import call_options, global_options
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import DAY
 from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError, ProcessingFailed

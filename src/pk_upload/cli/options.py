@@ -1,4 +1,4 @@
-"""Options that several commands share, and how help shows them.
+"""Options that several commands share.
 
 The shared ones may stand before or after the command. They are not handed to the command's function but
 kept in the `Settings`, where the last one given wins.
@@ -7,24 +7,24 @@ kept in the `Settings`, where the last one given wins.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any, TypeVar
 
 import click
 
+from pk_upload.cli.command import Option
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import CONCURRENCY, DAY, RATE, SECONDS, SIZE, SOURCE, TEXT
+from pk_upload.cli.values import CONCURRENCY, DAY, NAME, RATE, SECONDS, SIZE, SOURCE, TEXT
 
 __all__ = [
-    "Command",
-    "Group",
-    "Option",
     "app_option",
     "call_options",
+    "csv_option",
     "folder_options",
     "global_options",
     "ignore_option",
     "kickfolio_options",
+    "patchwork_options",
+    "review_options",
     "state_option",
     "strict_option",
     "transfer_options",
@@ -32,55 +32,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-class Option(click.Option):
-    """An option that help shows under `section`."""
-
-    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.section = section
-
-
-class Command(click.Command):
-    """A command whose help shows its options by section."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"context_settings": CONTEXT, **kwargs})
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            if record is not None and isinstance(param, click.Option):
-                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
-        for title, rows in sections.items():  # never empty: the first holds --help
-            with formatter.section(title):
-                formatter.write_dl(rows)
-
-
-class Group(Command, click.Group):
-    """A group that imports a command when it is called for. `places` has a "module:attribute" by name."""
-
-    def __init__(self, *args: Any, places: dict[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, no_args_is_help=False, **kwargs)
-        self._places = places
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it
-        return [*self._places]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click calls it
-        place = self._places.get(cmd_name)
-        if place is None:
-            return None
-        module, _, attribute = place.partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        self.format_commands(ctx, formatter)
-        Command.format_options(self, ctx, formatter)
 
 
 def app_option(function: F) -> F:
@@ -166,6 +117,71 @@ def kickfolio_options(function: F) -> F:
         ),
         _kept("--auth-token", section=where, metavar="TOKEN", help="[env: KICKFOLIO_AUTH_TOKEN]"),
     )
+
+
+def patchwork_options(function: F) -> F:
+    """The options of commands that call Patchwork."""
+    where = "Patchwork options"
+    return _all(
+        function,
+        _kept(
+            "--url",
+            section=where,
+            metavar="URL",
+            help="The site's address, without /api.  [env: PATCHWORK_URL]",
+        ),
+        _kept(
+            "--token",
+            section=where,
+            metavar="TOKEN",
+            help="Who asks; much can be read without.  [env: PATCHWORK_TOKEN]",
+        ),
+        _kept(
+            "--api-version",
+            section=where,
+            type=click.Choice(["1.0", "1.1", "1.2", "1.3", "1.4", "newest"]),
+            help="The version of the API to ask for; newest finds out what the site has.  [default: 1.4]",
+        ),
+    )
+
+
+def review_options(function: F) -> F:
+    """The options for a push that reports to a patch on Patchwork."""
+    where = "Review options"
+    return _all(
+        function,
+        _kept(
+            "--check",
+            section=where,
+            metavar="PATCH_ID",
+            type=click.IntRange(min=1),
+            help="Report how it went as a check of this patch on Patchwork.",
+        ),
+        _kept(
+            "--check-context",
+            section=where,
+            metavar="TEXT",
+            type=NAME,
+            help="The name that the check goes by.  [default: pk-upload]",
+        ),
+        _kept(
+            "--patchwork-url",
+            section=where,
+            metavar="URL",
+            help="The site's address, without /api.  [env: PATCHWORK_URL]",
+        ),
+        _kept(
+            "--patchwork-token",
+            section=where,
+            metavar="TOKEN",
+            help="Who reports.  [env: PATCHWORK_TOKEN]",
+        ),
+    )
+
+
+def csv_option(function: F) -> F:
+    """The option for a list that goes into a spreadsheet."""
+    return _kept("--csv", is_flag=True, help="Comma-separated values, whole and with more columns.")(function)
 
 
 def call_options(function: F) -> F:

@@ -41,7 +41,12 @@ class Output:
             return
         redactor = Candid() if answer.candid else self.redactor
         if not self._settings.json:
-            self._stdout(_steady(redactor.text(answer.text)))
+            told = answer.text
+            self._stdout(
+                _steady(redactor.text(told))
+                if isinstance(told, str)
+                else told(lambda text: _line(redactor, text))
+            )
             return
         import msgspec
 
@@ -106,7 +111,8 @@ class Output:
         if sys.stdout is None:
             raise OSError("the result cannot be written: there is no stdout")
         sys.stdout.flush()
-        line = f"{text}\n".encode("utf-8" if self._settings.json else sys.stdout.encoding, "backslashreplace")
+        encoding = "utf-8" if self._settings.json or self._settings.csv else sys.stdout.encoding
+        line = f"{text}\n".encode(encoding, "backslashreplace")
         try:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
@@ -142,6 +148,11 @@ def _described(error: BaseException) -> dict[str, Any]:
                 "hint": "This is a bug; please report it with what --verbose prints.",
                 "exit_code": 1,
             }
+
+
+def _line(redactor: Redactor, text: str) -> str:
+    """`text` without secrets, and on one line that steers nothing; its spaces stay as they are."""
+    return _steady(redactor.text(text)).replace("\n", " ")
 
 
 def _steady(text: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from pk_upload.cli.command import Command
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, app_option, call_options, global_options, waiting_option
+from pk_upload.cli.options import app_option, call_options, global_options, waiting_option
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import DeadlineExceeded, GaveUpWaiting, PkUploadError
 from pk_upload.events import Stage

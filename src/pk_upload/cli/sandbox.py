@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pk_upload.cli.command import Command
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, global_options
+from pk_upload.cli.options import global_options
 from pk_upload.cli.settings import SANDBOX_KEY, Settings
 from pk_upload.errors import UsageError
 from pk_upload.events import Warned

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pk_upload.cli.command import Command, Group
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, Group, global_options, state_option
+from pk_upload.cli.options import global_options, state_option
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import StateError, UsageError
 

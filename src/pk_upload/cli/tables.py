@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pk_upload.answers import moment
@@ -11,6 +11,9 @@ from pk_upload.redaction import plain
 __all__ = ["fields", "table"]
 
 MOMENTS = frozenset({"publish_date", "publish_time"})
+WIDEST = 200  # cells that a column is padded to: one hostile text must not make every line as long
+NARROWEST = 16  # cells that are left of a column that is shortened
+DOTS = "..."
 
 
 def fields(value: Any) -> str:
@@ -20,42 +23,61 @@ def fields(value: Any) -> str:
     return "\n".join(_lines(msgspec.to_builtins(value), ""))
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as what is in them; the last one is not padded."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
+    """Columns as wide as what is in them, but the last, which is not padded and shortened to fit `width`."""
     from rich.cells import cell_len
 
     lines = [list(header), *([plain(cell) for cell in row] for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widths = [min(max(map(cell_len, column)), WIDEST) for column in zip(*lines, strict=True)][:-1]
+    room = None if width is None else max(width - sum(widths) - 2 * len(widths), NARROWEST)
     return "\n".join(
         "  ".join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
+            [
+                *(cell + " " * (wide - cell_len(cell)) for cell, wide in zip(line[:-1], widths, strict=True)),
+                line[-1] if room is None else _shortened(line[-1], room),
+            ]
         ).rstrip()
         for line in lines
     )
 
 
-def _lines(value: dict[str, Any], indent: str) -> list[str]:
-    lines: list[str] = []
-    for name, each in value.items():
+def _shortened(text: str, room: int) -> str:
+    """`text` in at most `room` cells."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= room:
+        return text
+    return set_cell_size(text[:room], room - len(DOTS)).rstrip() + DOTS
+
+
+def _lines(value: dict[str, Any], indent: str) -> Iterator[str]:
+    for given, each in value.items():
+        name = plain(given)
         match each:
             case dict():
-                lines += [f"{indent}{name}:", *_lines(each, f"{indent}  ")]
-            case list() if each:
-                lines.append(f"{indent}{name}:")
+                yield f"{indent}{name}:"
+                yield from _lines(each, f"{indent}  ")
+            case list() | tuple() if each:
+                yield f"{indent}{name}:"
                 for item in each:
-                    lines.append(f"{indent}  - {_said(item)}")
+                    yield from _item(item, f"{indent}  ")
             case str() if "\n" in each.strip():
-                lines += [f"{indent}{name}:", *(f"{indent}  {plain(line)}" for line in each.split("\n"))]
+                yield f"{indent}{name}:"
+                yield from (f"{indent}  {_kept(line)}".rstrip() for line in each.rstrip().split("\n"))
             case _:
-                lines.append(f"{indent}{name}: {_value(name, each)}".rstrip())
-    return lines
+                yield f"{indent}{name}: {_value(name, each)}".rstrip()
 
 
-def _said(item: Any) -> str:
-    """An item of a list on one line, such as a message with its severity."""
-    return (
-        ": ".join(plain(str(each)) for each in item.values()) if isinstance(item, dict) else plain(str(item))
-    )
+def _item(item: Any, indent: str) -> Iterator[str]:
+    """An item of a list: on one line, such as a message with its severity, or as fields of its own."""
+    if not isinstance(item, dict):
+        yield f"{indent}- {plain(str(item))}"
+    elif len(item) > 2:
+        first, *others = _lines(item, f"{indent}  ")
+        yield f"{indent}- {first.lstrip()}"
+        yield from others
+    else:
+        yield f"{indent}- {': '.join(plain(str(each)) for each in item.values())}"
 
 
 def _value(name: str, value: Any) -> str:
@@ -68,3 +90,8 @@ def _value(name: str, value: Any) -> str:
             return f"{value} ({moment(value)})"
         case _:
             return plain(str(value))
+
+
+def _kept(line: str) -> str:
+    """A line of a text whose spaces mean something, such as a diff."""
+    return "".join(c if c.isprintable() else " " for c in line.expandtabs())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from pk_upload.cli.command import Command
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, folder_options, global_options, transfer_options
+from pk_upload.cli.options import folder_options, global_options, transfer_options
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import SOURCE
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pk_upload.cli.changelog import read_changelog
+from pk_upload.cli.command import Command, Group
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.options import Command, Group, app_option, call_options, global_options
+from pk_upload.cli.options import app_option, call_options, global_options
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import TEXT, VERSION, WHEN
 from pk_upload.errors import UsageError

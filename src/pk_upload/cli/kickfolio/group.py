@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pk_upload.cli.options import Group, global_options, kickfolio_options
+from pk_upload.cli.command import Group
+from pk_upload.cli.options import global_options, kickfolio_options
 
 __all__ = ["kickfolio"]
 

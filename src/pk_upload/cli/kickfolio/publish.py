@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from pk_upload.cli.command import Command
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.kickfolio.waiting import Waiting
-from pk_upload.cli.options import Command, call_options, global_options, kickfolio_options, waiting_option
+from pk_upload.cli.options import call_options, global_options, kickfolio_options, waiting_option
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import NAME, TEXT
 from pk_upload.errors import UsageError

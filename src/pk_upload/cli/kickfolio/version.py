@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import click
 
+from pk_upload.cli.command import Command, Group
+from pk_upload.cli.deletion import deleted, require_yes, yes_option
 from pk_upload.cli.errand import Answer, Desk, Errand
-from pk_upload.cli.kickfolio.deletion import deleted, require_yes, yes_option
 from pk_upload.cli.kickfolio.waiting import Waiting, wait_option
-from pk_upload.cli.options import (
-    Command,
-    Group,
-    call_options,
-    global_options,
-    kickfolio_options,
-    waiting_option,
-)
+from pk_upload.cli.options import call_options, global_options, kickfolio_options, waiting_option
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import IDS, NAME, TEXT
 from pk_upload.errors import UsageError

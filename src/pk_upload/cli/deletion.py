@@ -28,6 +28,6 @@ def require_yes(yes: bool, what: str) -> None:
         raise UsageError(f"{what} is not deleted: there is no undo", hint="Say that you mean it with --yes.")
 
 
-def deleted(kind: str, identifier: str) -> Answer:
+def deleted(kind: str, identifier: str | int) -> Answer:
     """The answer once it is done; the service itself says nothing."""
     return Answer({"id": identifier, "deleted": True}, f"{kind} {identifier} is deleted")
