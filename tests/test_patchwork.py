@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -116,7 +118,7 @@ def test_an_unknown_version_is_refused(version: Any) -> None:
         ("1.1", lambda patchwork: patchwork.events(actor=2).all()),
         ("1.1", lambda patchwork: patchwork.update_user(2, settings=UserSettings(show_ids=True))),
         ("1.3", lambda patchwork: patchwork.update_project("lab", show_dependencies=True)),
-        ("1.0", lambda patchwork: patchwork.download_cover(1, "/dev/null")),
+        ("1.0", lambda patchwork: patchwork.download_cover(1, "unused")),
     ],
 )
 async def test_what_a_version_has_not_is_not_asked_for(serve: Serve, version: str, call: Call) -> None:
@@ -427,23 +429,36 @@ async def test_a_download_that_is_cancelled_leaves_nothing(serve: Serve, tmp_pat
 async def test_a_link_stays_one_and_a_pipe_is_written_to(serve: Serve, tmp_path: Path) -> None:
     server = await serve(said(PATCH), MBOX, said(PATCH), MBOX)
     (tmp_path / "link").symlink_to("real")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     async with client(server.url) as patchwork:
         await patchwork.download_patch(8, tmp_path / "link")
-        await patchwork.download_patch(8, "/dev/null")
-    assert (tmp_path / "real").read_bytes() == MBOX.body
+        await patchwork.download_patch(8, tmp_path / "pipe")
+    assert (tmp_path / "real").read_bytes() == MBOX.body == os.read(reader, 1000)
+    os.close(reader)
     assert (tmp_path / "link").is_symlink()
-    assert Path("/dev/null").is_char_device()
+    assert (tmp_path / "pipe").is_fifo()
 
 
-@pytest.mark.parametrize("place", [".", "missing/a.mbox"])
+@pytest.mark.parametrize("place", [".", "missing/a.mbox", "a\0b", "a" * 300])
 async def test_a_place_where_no_file_can_be_is_refused(serve: Serve, tmp_path: Path, place: str) -> None:
     server = await serve(said(PATCH), MBOX)
     error = await failure(server.url, lambda patchwork: patchwork.download_patch(8, tmp_path / place))
     assert type(error) is UsageError
+    assert server.seen == []
 
 
-async def test_a_full_disk_is_named(serve: Serve) -> None:
-    server = await serve(said(PATCH), MBOX)
+async def test_a_disk_that_takes_no_more_is_named_and_left_as_it_was(serve: Serve, tmp_path: Path) -> None:
+    place = tmp_path / "here" / "a.mbox"
+    place.parent.mkdir()
+    most, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    server = await serve(said(PATCH), Answer(200, bytes(3_000_000), {"Content-Type": "text/plain"}))
     async with client(server.url) as patchwork:
-        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
-            await patchwork.download_patch(8, "/dev/full")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+        try:
+            with pytest.raises(OSError, match=r"File too large: .*a\.mbox"):
+                await patchwork.download_patch(8, place)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    assert [*place.parent.iterdir()] == []
+    assert len(server.seen) == 2

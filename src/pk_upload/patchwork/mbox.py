@@ -12,21 +12,34 @@ import anyio
 from pk_upload.errors import UnexpectedAnswer, UsageError
 from pk_upload.http import Http
 
-__all__ = ["save"]
+__all__ = ["destination", "save"]
 
 
-async def save(http: Http, url: str, to: str | os.PathLike[str]) -> int:
-    """The size in bytes of the mbox from `url` that is in the file `to` now, whatever was in it before.
+def destination(to: str | os.PathLike[str]) -> Path:
+    """The file `to` itself, where that is a link to it. Raises `UsageError` where no file can be."""
+    path = Path(to)
+    try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a directory", hint="Give the name of a file.")
+        if not path.parent.is_dir():
+            raise UsageError(f"{path.parent} is no directory", hint="Make it first, or write to another one.")
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name that none can be
+        raise UsageError(f"{to!r} cannot be a file: {error}", hint="Give the name of a file.") from None
 
-    Raises `UsageError` for a place where no file can be, `OSError` when it cannot be written,
-    `UnexpectedAnswer` for a page instead of an mbox, and what `Http.download` raises.
+
+async def save(http: Http, url: str, place: Path) -> int:
+    """The size in bytes of the mbox from `url` that is in the file at `place` now, whatever it was before.
+
+    Raises `OSError` when it cannot be written, `UnexpectedAnswer` for a page instead of an mbox, and what
+    `Http.download` raises.
     """
-    place = _place(Path(to))
 
     async def receive(headers: Mapping[str, str], pieces: AsyncIterator[bytes]) -> int:
         if "html" in headers.get("Content-Type", "").lower():
             raise UnexpectedAnswer("the answer is a page instead of an mbox")
-        if place.exists() and not place.is_file():  # a device or a pipe, which stays what it is
+        there = anyio.Path(place)
+        if await there.exists() and not await there.is_file():  # a device or a pipe, which stays what it is
             return await _write(place, pieces)
         unfinished = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.part")
         try:
@@ -38,15 +51,6 @@ async def save(http: Http, url: str, to: str | os.PathLike[str]) -> int:
         return size
 
     return await http.download(url, receive)
-
-
-def _place(path: Path) -> Path:
-    """The file itself, where `path` is a link to it."""
-    if path.is_dir():
-        raise UsageError(f"{path} is a directory", hint="Give the name of a file.")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no directory", hint="Make it first, or write to another one.")
-    return path.resolve()
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes]) -> int:

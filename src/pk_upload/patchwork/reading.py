@@ -9,7 +9,7 @@ from typing import Literal
 from pk_upload.given import segment
 from pk_upload.patchwork.filters import CHECK_STATES, Ids, Names, Texts
 from pk_upload.patchwork.listing import Listing
-from pk_upload.patchwork.mbox import save
+from pk_upload.patchwork.mbox import destination, save
 from pk_upload.patchwork.requests import number
 from pk_upload.patchwork.resources import (
     Bundle,
@@ -270,23 +270,27 @@ class Reading(Site):
         Downloads raise `UsageError` for a place where no file can be and `OSError` when it cannot be written;
         what was there before stays until the mbox is whole.
         """
-        address = (await self.patch(patch_id)).mbox
+        place = destination(to)
         which = series if series is None or series == "*" else number(series, "a series")
         before = "" if which is None else f"?series={which}"
-        return await save(self._http, self._at_home(address) + before, to)
+        address = (await self.patch(patch_id)).mbox
+        return await save(self._http, self._at_home(address) + before, place)
 
     async def download_cover(self, cover_id: int, to: Path) -> int:
         """The size in bytes of the file `to`, which has the cover letter as an mbox. Since version 1.1."""
         require("mbox of cover letters", "1.1", await self.version())
-        return await save(self._http, self._at_home((await self.cover(cover_id)).mbox), to)
+        place = destination(to)
+        return await save(self._http, self._at_home((await self.cover(cover_id)).mbox), place)
 
     async def download_series(self, series_id: int, to: Path) -> int:
         """The size in bytes of the file `to`, which has the patches of the series as an mbox now."""
-        return await save(self._http, self._at_home((await self.series(series_id)).mbox), to)
+        place = destination(to)
+        return await save(self._http, self._at_home((await self.series(series_id)).mbox), place)
 
     async def download_bundle(self, bundle_id: int, to: Path) -> int:
         """The size in bytes of the file `to`, which has the patches of the bundle as an mbox now."""
-        return await save(self._http, self._at_home((await self.bundle(bundle_id)).mbox), to)
+        place = destination(to)
+        return await save(self._http, self._at_home((await self.bundle(bundle_id)).mbox), place)
 
 
 def _severity(state: str) -> int:

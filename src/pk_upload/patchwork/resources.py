@@ -271,8 +271,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     current_state: str | UnsetType | None = UNSET
     previous_delegate: User | UnsetType | None = UNSET
     current_delegate: User | UnsetType | None = UNSET
-    previous_relation: object = UNSET
-    current_relation: object = UNSET
+    previous_relation: int | str | UnsetType | None = UNSET
+    current_relation: int | str | UnsetType | None = UNSET
 
 
 class Event(Dated, frozen=True, kw_only=True):
