@@ -26,7 +26,8 @@ FLOORS = [
     {"archive"},
     {"transfer"},
     {"steps"},
-    {"bundles", "release"},
+    {"bundles", "release", "reviews"},
+    {"verdict"},
     {"cli"},
     {"__main__"},
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 from pk_upload.cli.settings import Settings
 from pk_upload.events import OnEvent
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from pk_upload.kickfolio import Kickfolio
     from pk_upload.patchkit import PatchKit
+    from pk_upload.patchwork import Patchwork, Version
 
-__all__ = ["connected", "connected_kickfolio"]
+__all__ = ["connected", "connected_kickfolio", "connected_patchwork"]
 
 
 @asynccontextmanager
@@ -50,6 +51,24 @@ async def connected_kickfolio(settings: Settings, emit: OnEvent) -> AsyncIterato
         ssl_context=await _trusted(settings),
     ) as kickfolio:
         yield kickfolio.listening(emit, retries=settings.retries)
+
+
+@asynccontextmanager
+async def connected_patchwork(settings: Settings, emit: OnEvent) -> AsyncIterator[Patchwork]:
+    """The same for Patchwork."""
+    from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
+    from pk_upload.patchwork import Patchwork
+
+    url, token = settings.require_patchwork()
+    async with Patchwork(
+        url,
+        token=token,
+        version=cast("Version | Literal['newest']", settings.patchwork_version),
+        timeout=settings.response_timeout or RESPONSE_TIMEOUT,
+        connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT,
+        ssl_context=await _trusted(settings),
+    ) as patchwork:
+        yield patchwork.listening(emit, retries=settings.retries)
 
 
 async def _trusted(settings: Settings) -> SSLContext | None:

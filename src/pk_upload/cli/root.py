@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from pk_upload import __version__
-from pk_upload.cli.options import Group, global_options
+from pk_upload.cli.command import Group
+from pk_upload.cli.options import global_options
 
 __all__ = ["root"]
 
@@ -51,6 +52,7 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
         "job": "pk_upload.cli.job:job",
         "state": "pk_upload.cli.state:state",
         "kickfolio": "pk_upload.cli.kickfolio.group:kickfolio",
+        "patchwork": "pk_upload.cli.patchwork.group:patchwork",
         "sandbox": "pk_upload.cli.sandbox:sandbox",
     },
     epilog=EPILOG,

@@ -21,6 +21,8 @@ SECRET_FLAGS = {
     "--api-key": "api_key",
     "--auth-token": "auth_token",
     "--kickfolio-token": "kickfolio_token",
+    "--token": "token",
+    "--patchwork-token": "patchwork_token",
 }
 SANDBOX_KEY = "sandbox"  # what the sandbox takes unless told otherwise: printed in every help, so no secret
 
@@ -40,6 +42,10 @@ class Settings:
     @property
     def json(self) -> bool:
         return bool(self.given.get("json")) if self.parsed else "--json" in self._words
+
+    @property
+    def csv(self) -> bool:
+        return bool(self.given.get("csv"))
 
     @property
     def quiet(self) -> bool:
@@ -90,6 +96,27 @@ class Settings:
         return self._text("auth_token", "KICKFOLIO_AUTH_TOKEN")
 
     @property
+    def patchwork_url(self) -> str | None:
+        return self._text(self._own("patchwork_url", "url"), "PATCHWORK_URL")
+
+    @property
+    def patchwork_token(self) -> str | None:
+        return self._text(self._own("patchwork_token", "token"), "PATCHWORK_TOKEN")
+
+    @property
+    def patchwork_version(self) -> str:
+        return str(self.given.get("api_version", "1.4"))
+
+    @property
+    def check_patch(self) -> int | None:
+        """The patch that a push reports to, by its id."""
+        return cast("int | None", self.given.get("check"))
+
+    @property
+    def check_context(self) -> str:
+        return str(self.given.get("check_context", "pk-upload"))
+
+    @property
     def app(self) -> str | None:
         return self._text("app", "PATCHKIT_APP")
 
@@ -122,6 +149,25 @@ class Settings:
             raise UsageError(
                 "no authentication token",
                 hint="Set KICKFOLIO_AUTH_TOKEN or give --auth-token; it is shown on your account page.",
+            )
+        return url, token
+
+    def require_patchwork(self, *, writing: bool = False) -> tuple[str, str | None]:
+        """Patchwork's address and the token, if there is one.
+
+        Raises `UsageError` without an address, and without a token for `writing`, which asks for one.
+        """
+        url, token = self.patchwork_url, self.patchwork_token
+        flag = "--patchwork-" if self.check_patch is not None else "--"
+        if url is None:
+            raise UsageError(
+                "no address of Patchwork",
+                hint=f"Set PATCHWORK_URL or give {flag}url: the site's, without /api.",
+            )
+        if writing and token is None:
+            raise UsageError(
+                "no token of Patchwork",
+                hint=f"Set PATCHWORK_TOKEN or give {flag}token; it is shown on your profile page.",
             )
         return url, token
 
@@ -164,6 +210,10 @@ class Settings:
             if flag in SECRET_FLAGS:
                 found.add(value if equals else following)
         return {text.strip() for text in found if text and text.strip()} - {SANDBOX_KEY}
+
+    def _own(self, name: str, other: str) -> str:
+        """The flag of a command that has one of its own for what others call otherwise."""
+        return name if name in self.given else other
 
     def _text(self, name: str, variable: str) -> str | None:
         given = self.given.get(name)

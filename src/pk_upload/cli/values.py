@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -12,9 +12,11 @@ __all__ = [
     "CONCURRENCY",
     "DAY",
     "IDS",
+    "MOMENT",
     "NAME",
     "RATE",
     "SECONDS",
+    "SERIES",
     "SIZE",
     "SOURCE",
     "TEXT",
@@ -72,6 +74,17 @@ def parse_when(text: str) -> int:
     return max(0, int(moment.timestamp()))
 
 
+def parse_moment(text: str) -> datetime:
+    """`text` as an aware moment: ISO 8601, in UTC where it has no time zone. Raises `ValueError`."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no moment; moments look like 2030-01-31, or 2030-01-31T18:00+01:00"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
 class _Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all of click 8
     """A parameter type around one of the functions above."""
 
@@ -118,6 +131,14 @@ def _version(text: str) -> int | str:
     return int(text)
 
 
+def _series(text: str) -> int | str:
+    if text.strip() == "*":
+        return "*"
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", text.strip()):
+        raise ValueError(f"{text!r} is neither a series' id nor *")
+    return int(text)
+
+
 def _ids(text: str) -> tuple[str, ...]:
     found = tuple(each.strip() for each in text.split(","))
     if not all(found):
@@ -136,6 +157,8 @@ RATE = _Parsed("rate", parse_rate)
 SECONDS = _Parsed("seconds", parse_seconds)
 WHEN = _Parsed("when", parse_when)
 CONCURRENCY = _Parsed("concurrency", _concurrency)
+MOMENT = _Parsed("moment", parse_moment)
+SERIES = _Parsed("series", _series)
 SOURCE = _Parsed("path", _source)
 TEXT = _Parsed("text", _text)
 NAME = _Parsed("text", _name)

@@ -1,0 +1,109 @@
+"""What is done on Patchwork once: a check is posted, a bundle is made or deleted.
+
+Where the answer to a request is lost, what there is is read before it is sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pk_upload.errors import Conflict, NotFound, ServerError
+from pk_upload.events import OnEvent
+from pk_upload.patchwork import Bundle, Check, CheckState, Patchwork
+from pk_upload.patchwork.requests import bundle_changes, check_body
+from pk_upload.settling import settled
+
+__all__ = ["delete_bundle", "make_bundle", "post_check"]
+
+
+async def post_check(
+    patchwork: Patchwork,
+    emit: OnEvent,
+    patch_id: int,
+    state: CheckState,
+    *,
+    context: str = "default",
+    target_url: str | None = None,
+    description: str | None = None,
+) -> Check:
+    """A new check of the patch. Others may be just like it: one that was there before is not taken for it."""
+    check_body(state, context, target_url, description)  # what cannot be right asks for nothing
+    before = {check.id for check in await patchwork.checks(patch_id, context=context).all()}
+
+    async def find() -> Check | None:
+        there = await patchwork.checks(patch_id, context=context).all()
+        return next((check for check in there if check.id not in before and is_it(check)), None)
+
+    def is_it(check: Check) -> bool:
+        return (
+            (check.state, check.context) == (state, context)
+            and _same(check.target_url, target_url)
+            and _same(check.description, description)
+        )
+
+    return await settled(
+        patchwork,
+        emit,
+        "the request for a new check",
+        lambda client: client.create_check(
+            patch_id, state, context=context, target_url=target_url, description=description
+        ),
+        find,
+    )
+
+
+async def make_bundle(
+    patchwork: Patchwork, emit: OnEvent, name: str, patches: Collection[int], public: bool = False
+) -> Bundle:
+    """A new bundle. Another user may have one like it: one that was there before is not taken for it.
+
+    Raises `Conflict` where the service breaks, as it does when one has a bundle of that name.
+    """
+    bundle_changes(name=name, patches=patches, public=public)
+    before = {bundle.id: bundle for bundle in await patchwork.bundles().all()}
+
+    async def ask(client: Patchwork) -> Bundle:
+        try:
+            return await client.create_bundle(name, patches, public=public)
+        except ServerError as error:
+            namesakes = [str(each.id) for each in before.values() if _same(each.name, name)]
+            if error.status != 500 or not namesakes:
+                raise
+            raise Conflict(
+                f"there is a bundle called {name!r} already ({', '.join(namesakes[:5])}); {error.message}",
+                status=error.status,
+                hint="If it is yours, change that one, or give another name.",
+            ) from error
+
+    async def find() -> Bundle | None:
+        there = await patchwork.bundles().all()
+        return next((bundle for bundle in there if bundle.id not in before and is_it(bundle)), None)
+
+    def is_it(bundle: Bundle) -> bool:
+        held = {patch.id for patch in bundle.patches}
+        return _same(bundle.name, name) and bundle.public == public and held == set(patches)
+
+    return await settled(patchwork, emit, "the request for a new bundle", ask, find)
+
+
+async def delete_bundle(patchwork: Patchwork, emit: OnEvent, bundle_id: int) -> Bundle:
+    """The bundle that was deleted; raises `NotFound` if there was none."""
+    bundle = await patchwork.bundle(bundle_id)
+
+    async def ask(client: Patchwork) -> Bundle:
+        await client.delete_bundle(bundle.id)
+        return bundle
+
+    async def find() -> Bundle | None:
+        try:
+            await patchwork.bundle(bundle.id)
+        except NotFound:
+            return bundle
+        return None
+
+    return await settled(patchwork, emit, "the request to delete the bundle", ask, find)
+
+
+def _same(kept: str | None, given: str | None) -> bool:
+    """Whether the service keeps what was given so: without the white space around it, or none at all."""
+    return (kept or "").strip() == (given or "").strip()
