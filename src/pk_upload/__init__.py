@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pk_upload.transfer import TransferConfig as TransferConfig
     from pk_upload.transfer import Upload as Upload
     from pk_upload.transfer import upload as upload
+    from pk_upload.verdict import with_check as with_check
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ _HOMES = {
     "Upload": "pk_upload.transfer",
     "publish_bundle": "pk_upload.bundles",
     "upload": "pk_upload.transfer",
+    "with_check": "pk_upload.verdict",
 }
 
 __all__ = ["__version__", "release", *sorted(_HOMES)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from pk_upload.cli.changelog import read_changelog
+from pk_upload.cli.command import Command
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import (
-    Command,
     app_option,
     folder_options,
     global_options,
+    review_options,
     strict_option,
     transfer_options,
     waiting_option,
@@ -39,6 +40,7 @@ Examples:
   pk-upload push ./build --app SECRET --label 1.4.2 --publish      a folder, without making a ZIP
   pk-upload push build.zip --label 1.4.2 --no-wait         the app from PATCHKIT_APP
   pk-upload push build.zip --app SECRET --label 1.4.2 --dry-run
+  pk-upload push build.zip --label 1.4.2 --check 42        tell patch 42 on Patchwork how it goes
   pk-upload push build.zip --publish --sandbox             try it, without an account
 
 Interrupted, the same command goes on where it stopped.
@@ -58,6 +60,7 @@ class Wish:
     overwrite_draft: bool
     strict: bool
     sandbox: bool
+    check: int | None
     processing_timeout: float
     publishing_timeout: float
 
@@ -87,6 +90,7 @@ class Wish:
 @waiting_option("publishing")
 @folder_options
 @transfer_options
+@review_options
 @global_options
 @click.pass_obj
 def push(
@@ -114,6 +118,11 @@ def push(
             raise UsageError(
                 "--sandbox and --resume-from exclude each other", hint="Leave one of the two out."
             )
+        if settings.check_patch is not None:
+            raise UsageError(
+                "--sandbox and --check exclude each other",
+                hint="With --sandbox nothing leaves this machine; leave one of the two out.",
+            )
         app = settings.given.get("app")  # the environment's is on the real service
         label = label or _printable(_title(Path(source).resolve()))
     else:
@@ -122,6 +131,8 @@ def push(
         raise UsageError("no label", hint="Give one with --label: it is what players see the version called.")
     if not (sandbox or dry_run):
         settings.require_key()
+        if settings.check_patch is not None:
+            settings.require_patchwork(writing=True)
     wish = Wish(
         source=Path(source),
         app=app,
@@ -132,6 +143,7 @@ def push(
         overwrite_draft=overwrite_draft,
         strict=strict,
         sandbox=sandbox,
+        check=settings.check_patch,
         processing_timeout=processing_timeout,
         publishing_timeout=publishing_timeout,
     )
@@ -149,24 +161,54 @@ async def _push(settings: Settings, wish: Wish, desk: Desk) -> Answer:
     config = settings.transfer(resume=not wish.sandbox)
     async with _patchkit(settings, wish, desk) as patchkit:
         app = wish.app or (await patchkit.create_app("sandbox", "other")).secret
-        done = await release(
-            patchkit,
-            wish.source,
-            app=app,
-            label=wish.label,
-            changelog=wish.changelog,
-            publish=wish.publish,
-            wait=wish.wait,
-            overwrite_draft=wish.overwrite_draft,
-            strict=wish.strict,
-            packing=settings.packing(),
-            processing_timeout=wish.processing_timeout,
-            publishing_timeout=wish.publishing_timeout,
-            timeout=settings.timeout,
-            config=config,
-            on_event=desk.emit,
+
+        async def work() -> Release:
+            return await release(
+                patchkit,
+                wish.source,
+                app=app,
+                label=wish.label,
+                changelog=wish.changelog,
+                publish=wish.publish,
+                wait=wish.wait,
+                overwrite_draft=wish.overwrite_draft,
+                strict=wish.strict,
+                packing=settings.packing(),
+                processing_timeout=wish.processing_timeout,
+                publishing_timeout=wish.publishing_timeout,
+                timeout=settings.timeout,
+                config=config,
+                on_event=desk.emit,
+            )
+
+        done = await (
+            work() if wish.check is None else _told(wish.check, settings, wish, desk, patchkit, work)
         )
     return Answer(done.to_dict(), _summary(done, wish))
+
+
+async def _told(
+    patch: int,
+    settings: Settings,
+    wish: Wish,
+    desk: Desk,
+    patchkit: PatchKit,
+    work: Callable[[], Awaitable[Release]],
+) -> Release:
+    """What `work` returns, of which `patch` is told."""
+    from pk_upload.cli.client import connected_patchwork
+    from pk_upload.verdict import with_check
+
+    async with connected_patchwork(settings, desk.emit) as patchwork:
+        return await with_check(
+            patchwork,
+            patch,
+            work,
+            link=patchkit.version_url,
+            wait=wish.wait,
+            context=settings.check_context,
+            on_event=desk.emit,
+        )
 
 
 @asynccontextmanager

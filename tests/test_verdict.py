@@ -1,0 +1,224 @@
+"""A release that tells a patch how it goes: pending, then how it ended, and never in the release's way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+from aiohttp import web
+
+from pk_upload.errors import GaveUpWaiting, ProcessingFailed, UsageError
+from pk_upload.events import Event, Warned
+from pk_upload.patchkit import PatchKit
+from pk_upload.patchwork import Patchwork
+from pk_upload.release import Release
+from pk_upload.verdict import with_check
+from scripted_server import FAST
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+SECRET = "0b3c98d9e3e85c16a4cd79b6acf2d0e7"
+
+
+class Board:
+    """The checks of patch 42, on a server that can be told to misbehave."""
+
+    def __init__(self) -> None:
+        self.checks: list[dict[str, Any]] = []
+        self.status = 201
+        self.hangs = False
+        self.url = ""
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert request.path == "/api/1.4/patches/42/checks/"
+        assert request.headers["Authorization"] == f"Token {TOKEN}"
+        if self.hangs:
+            await anyio.sleep_forever()
+        if self.status != 201:
+            return web.json_response({"detail": "No, thank you."}, status=self.status)
+        if request.method == "GET":
+            return web.json_response(self.checks)
+        self.checks.append({"id": len(self.checks) + 1, **await request.json()})
+        return web.json_response(self.checks[-1], status=201)
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        return [(check["state"], check["description"]) for check in self.checks]
+
+
+@pytest.fixture
+async def board(anyio_backend: str) -> AsyncIterator[Board]:
+    board = Board()
+    runner = web.ServerRunner(web.Server(board.answer), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    board.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield board
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def patchwork(board: Board) -> AsyncIterator[Patchwork]:
+    async with Patchwork(board.url, token=TOKEN, retry=FAST) as client:
+        yield client
+
+
+def release(**how: Any) -> Release:
+    done: dict[str, Any] = {
+        "app": SECRET,
+        "version_id": 3,
+        "label": "1.4.2",
+        "upload_id": 1,
+        "job_guid": "g",
+        "published": True,
+        "publish_time": None,
+        "bytes_total": 1,
+        "bytes_sent": 1,
+        "bytes_resumed": 0,
+        "messages": (),
+        "elapsed": 1.0,
+    }
+    return Release(**{**done, **how})
+
+
+def link(app: str, version_id: int) -> str:
+    return PatchKit("k" * 20, api_url="https://api.example.com").version_url(app, version_id)
+
+
+async def run(board: Board, work: Any, **how: Any) -> tuple[Release, list[str]]:
+    heard: list[Event] = []
+    async with patchwork(board) as client:
+        done = await with_check(client, 42, work, link=link, on_event=heard.append, **how)
+    return done, [event.message for event in heard if isinstance(event, Warned)]
+
+
+async def test_a_release_is_pending_and_then_a_success_with_the_link_of_the_version(board: Board) -> None:
+    async def work() -> Release:
+        assert board.told == [("pending", "the release has started")]
+        return release()
+
+    done, warnings = await run(board, work)
+    assert done == release()
+    assert board.told[1:] == [("success", "version 3 (1.4.2) is published")]
+    assert board.checks[0].get("target_url") is None
+    assert board.checks[1]["target_url"] == f"https://api.example.com/1/apps/{SECRET}/versions/3"
+    assert {check["context"] for check in board.checks} == {"pk-upload"}
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("how", "wait", "expected"),
+    [
+        ({"published": False}, True, ("success", "version 3 (1.4.2) is processed")),
+        (
+            {"published": False, "publish_time": 2_000_000_000},
+            True,
+            ("success", "version 3 (1.4.2) is processed and will be published"),
+        ),
+        ({"published": False}, False, ("pending", "version 3 (1.4.2) was accepted and is being processed")),
+    ],
+)
+async def test_what_is_told_is_what_was_reached(
+    board: Board, how: dict[str, Any], wait: bool, expected: tuple[str, str]
+) -> None:
+    async def work() -> Release:
+        return release(**how)
+
+    await run(board, work, wait=wait, context="nightly")
+    assert board.told[1] == expected
+    assert {check["context"] for check in board.checks} == {"nightly"}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ProcessingFailed("the build has no program"), ("fail", "the build has no program")),
+        (GaveUpWaiting("not processed within 60 s"), ("pending", "not processed within 60 s")),
+        (OSError("secret details"), ("fail", "the release ended with an unexpected OSError")),
+        (ProcessingFailed(f"it quotes {TOKEN}"), ("fail", "it quotes [redacted]")),
+    ],
+)
+async def test_a_failure_is_told_with_its_reason_and_goes_on(
+    board: Board, error: Exception, expected: tuple[str, str]
+) -> None:
+    async def work() -> Release:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        await run(board, work)
+    assert caught.value is error
+    assert board.told[1] == expected
+
+
+async def test_a_release_that_is_cancelled_is_a_failure(board: Board) -> None:
+    async def work() -> Release:
+        scope.cancel()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with anyio.CancelScope() as scope:
+        await run(board, work)
+    assert scope.cancelled_caught
+    assert board.told[1] == ("fail", "the release was interrupted")
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404, 500])
+async def test_a_check_that_is_refused_is_a_warning_and_no_more(board: Board, status: int) -> None:
+    board.status = status
+
+    async def work() -> Release:
+        return release()
+
+    done, warnings = await run(board, work)
+    assert done == release()
+    assert len(warnings) == 2
+    assert warnings[0].startswith("patch 42 is not told that its check is pending: ")
+    assert warnings[1].startswith("patch 42 is not told that its check is success: ")
+    assert TOKEN not in "".join(warnings)
+
+
+async def test_a_server_that_does_not_answer_holds_nothing_up_for_long(board: Board) -> None:
+    board.hangs = True
+
+    async def work() -> Release:
+        return release()
+
+    done, warnings = await run(board, work, patience=0.05)
+    assert done == release()
+    assert [warning.rpartition(": ")[2] for warning in warnings] == ["there was no answer within 0.05 s"] * 2
+
+
+async def test_a_server_that_is_not_there_does_not_hide_why_the_release_failed() -> None:
+    async def work() -> Release:
+        raise ProcessingFailed("the build has no program")
+
+    board = Board()
+    board.url = "http://127.0.0.1:1"
+    with pytest.raises(ProcessingFailed, match="no program"):
+        await run(board, work)
+
+
+async def test_an_address_that_is_too_long_for_a_check_is_left_out(board: Board) -> None:
+    async def work() -> Release:
+        return release(app="a" * 200)
+
+    await run(board, work)
+    assert [check["state"] for check in board.checks] == ["pending", "success"]
+    assert "target_url" not in board.checks[1]
+
+
+@pytest.mark.parametrize(("patch", "context"), [(0, "pk-upload"), (42, "two words"), (42, "")])
+async def test_a_patch_or_a_context_that_cannot_be_stops_it_before_it_starts(
+    board: Board, patch: int, context: str
+) -> None:
+    async def work() -> Release:
+        raise AssertionError("it was begun")
+
+    async with patchwork(board) as client:
+        with pytest.raises(UsageError):
+            await with_check(client, patch, work, link=link, context=context)
+    assert board.checks == []
