@@ -311,6 +311,8 @@ async def test_a_delegate_whose_name_says_too_little_is_refused(
         lambda patchwork: patchwork.create_check(8, "success"),
         lambda patchwork: patchwork.create_bundle("a", [1]),
         lambda patchwork: patchwork.delete_bundle(1),
+        lambda patchwork: patchwork.update_bundle(1, name="taken"),
+        lambda patchwork: patchwork.replace_bundle(1, "taken", [1]),
     ],
 )
 @pytest.mark.parametrize("answer", [DROP, said({}, 502)])
@@ -319,6 +321,20 @@ async def test_what_may_have_been_made_is_not_made_again(serve: Serve, call: Cal
     error = await failure(server.url, call)
     assert isinstance(error, ServerError | ConnectionLost)
     assert len(server.seen) == 1
+
+
+async def test_a_name_that_a_service_breaks_on_is_explained(serve: Serve) -> None:
+    server = await serve(said({}, 500))
+    error = await failure(server.url, lambda patchwork: patchwork.update_bundle(1, name="taken"))
+    assert type(error) is ServerError
+    assert "may have that name" in error.hint
+
+
+async def test_other_changes_of_a_bundle_are_repeated(serve: Serve) -> None:
+    server = await serve(said({}, 502), said({"id": 1}))
+    async with client(server.url) as patchwork:
+        await patchwork.update_bundle(1, patches=[1, 2])
+    assert len(server.seen) == 2
 
 
 async def test_comments_of_both_kinds_are_marked(serve: Serve) -> None:

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from pk_upload.errors import NotFound, ServerError, UnexpectedAnswer, UsageError, api_error
 from pk_upload.patchwork import Listing, Patchwork, User
-from pk_upload.patchwork.filters import CHECK_STATES, ORDERS, query
+from pk_upload.patchwork.filters import FILTERS, ORDERS
 from pk_upload.patchwork.listing import MOST_AT_ONCE, Page
 from pk_upload.patchwork.pages import Links, read_links
+from pk_upload.patchwork.query import CHECK_STATES, query
 from scripted_server import FAST, Answer, Serve, serving
 
 pytestmark = pytest.mark.anyio
@@ -296,10 +297,20 @@ async def test_the_order_that_a_service_gets_wrong_is_made_here(serve: Serve) ->
 
 async def test_an_unknown_filter_is_an_error_and_not_everything() -> None:
     async with Patchwork("http://127.0.0.1:1") as client:
-        with pytest.raises(TypeError):
+        with pytest.raises(UsageError, match="no filter 'stat' of patches") as caught:
             client.patches(stat="new")  # type: ignore[call-arg]
+        assert "state" in caught.value.hint
+        with pytest.raises(UsageError, match="no filter 'patch' of covers"):
+            client.covers(patch=1)  # type: ignore[call-arg]
         with pytest.raises(UsageError):
             client.patches(order="size")
+
+
+@pytest.mark.parametrize("resource", FILTERS)
+def test_every_filter_is_known_by_how_it_is_read(resource: str) -> None:
+    for name in FILTERS[resource].__annotations__:
+        with pytest.raises(UsageError, match=name):
+            query(resource, {name: object()})
 
 
 @pytest.mark.parametrize("name", ["hash", "msgid"])

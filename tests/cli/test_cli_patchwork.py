@@ -17,7 +17,7 @@ from test_cli_help import LISTEN
 from pk_upload.cli.patchwork import check, event, group
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import UsageError
-from pk_upload.patchwork import filters, versions
+from pk_upload.patchwork import query, versions
 from recorded_patchwork import RecordedPatchwork, answer, hang_up, lose_answer
 
 __all__ = ["server", "site"]
@@ -76,8 +76,8 @@ def test_help_and_mistakes_import_nothing_heavy(arguments: str) -> None:
 
 
 def test_what_is_repeated_is_what_the_client_has() -> None:
-    assert check.STATES == filters.CHECK_STATES
-    assert event.CATEGORIES == filters.CATEGORIES
+    assert check.STATES == query.CHECK_STATES
+    assert event.CATEGORIES == query.CATEGORIES
     assert f"[{'|'.join(versions.VERSIONS)}|newest]" in pk("patchwork", "-h").out
 
 

@@ -9,11 +9,11 @@ from typing import Self
 from msgspec import UNSET, UnsetType
 
 from pk_upload.certificates import trust_also
-from pk_upload.errors import UsageError
+from pk_upload.errors import ServerError, UsageError
 from pk_upload.given import segment
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
 from pk_upload.patchwork.reading import Reading, comment_path
-from pk_upload.patchwork.requests import bundle_changes, changes, check_body, number, patch_changes
+from pk_upload.patchwork.requests import Changes, bundle_changes, changes, check_body, number, patch_changes
 from pk_upload.patchwork.resources import (
     Bundle,
     Check,
@@ -139,7 +139,7 @@ class Patchwork(Reading):
     async def create_bundle(self, name: str, patches: Collection[int], *, public: bool = False) -> Bundle:
         """The bundle just made, of patches of one project. A lost answer is not repeated: read `bundles`.
 
-        Its patches keep their order in its mbox alone. A second one of the same name is a `ServerError`.
+        The patches keep their order in its mbox alone. A second one of the same name is a `ServerError`.
         """
         body = bundle_changes(name=name, patches=patches, public=public)
         return await self._call(Bundle, "POST", "bundles", body, what="writing of bundles", since="1.2")
@@ -152,18 +152,31 @@ class Patchwork(Reading):
         patches: Collection[int] | UnsetType = UNSET,
         public: bool | UnsetType = UNSET,
     ) -> Bundle:
-        """The bundle with what was given changed; `patches` stand in place of those it had."""
+        """The bundle with what was given changed; `patches` stand in place of those it had.
+
+        A lost answer to a new name is not repeated, for a service breaks on one that is taken.
+        """
         body = bundle_changes(name=name, patches=patches, public=public)
-        path = f"bundles/{number(bundle_id, 'a bundle')}"
-        return await self._call(Bundle, "PATCH", path, body, what="writing of bundles", since="1.2")
+        return await self._change_bundle("PATCH", bundle_id, body)
 
     async def replace_bundle(
         self, bundle_id: int, name: str, patches: Collection[int], *, public: bool = False
     ) -> Bundle:
-        """The bundle, as if it had just been made so."""
+        """The bundle, as if it had just been made so. A lost answer is not repeated, as for a new name."""
         body = bundle_changes(name=name, patches=patches, public=public)
+        return await self._change_bundle("PUT", bundle_id, body)
+
+    async def _change_bundle(self, method: str, bundle_id: int, body: Changes) -> Bundle:
         path = f"bundles/{number(bundle_id, 'a bundle')}"
-        return await self._call(Bundle, "PUT", path, body, what="writing of bundles", since="1.2")
+        named = "name" in body
+        try:
+            return await self._call(
+                Bundle, method, path, body, what="writing of bundles", since="1.2", repeatable=not named
+            )
+        except ServerError as error:
+            if named and error.status == 500:
+                error.hint = "Another bundle of yours may have that name: look at the list, give another one."
+            raise
 
     async def delete_bundle(self, bundle_id: int) -> None:
         """Deletes the bundle for good, and no patch. A lost answer is not repeated: read `bundles`."""

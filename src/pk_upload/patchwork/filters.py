@@ -1,30 +1,109 @@
-"""What a list is asked for, as the parameters of its address, checked before they are sent.
+"""What each list can be asked for: its filters, and the orders it can be had in.
 
-A service ignores a filter it does not know, and many a one without a value, and then answers with everything;
-for a value it does not know it answers with nothing. Pure.
+A filter that is `None` is left out. A collection asks for what matches one of its values; filters that take
+one value alone are those of which a service looks at the last.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TypeVar, get_args
+from collections.abc import Collection
+from datetime import datetime
+from typing import TypedDict
 
-from pk_upload.errors import UsageError
 from pk_upload.patchwork.resources import CheckState, EventCategory
-from pk_upload.patchwork.versions import Version
 
-__all__ = ["CHECK_STATES", "ORDERS", "Ids", "Names", "Query", "Texts", "query"]
+__all__ = [
+    "FILTERS",
+    "ORDERS",
+    "BundleFilters",
+    "CheckFilters",
+    "CoverFilters",
+    "EventFilters",
+    "Ids",
+    "Names",
+    "PatchFilters",
+    "SearchFilters",
+    "SeriesFilters",
+    "Texts",
+]
 
-T = TypeVar("T")
 Ids = int | Collection[int]
 Texts = str | Collection[str]
 Names = int | str | Collection[int | str]
 
-CHECK_STATES: tuple[CheckState, ...] = get_args(CheckState)  # by the numbers that the filter takes
-CATEGORIES: tuple[EventCategory, ...] = get_args(EventCategory)
+
+class SearchFilters(TypedDict, total=False):
+    """`q`: words that have to be in a name, of people and users in an address too."""
+
+    q: str | None
+
+
+class SeriesFilters(SearchFilters, total=False):
+    """`project` by id or link name, `submitter` by id or exact e-mail address; dates are those of e-mails."""
+
+    project: Names | None
+    submitter: Names | None
+    since: datetime | None
+    before: datetime | None
+
+
+class CoverFilters(SeriesFilters, total=False):
+    """`msgid` goes with or without angle brackets."""
+
+    msgid: str | None
+
+
+class PatchFilters(CoverFilters, total=False):
+    """`delegate` by id or user name, `state` by its slug; `hash` is that of the diff."""
+
+    series: Ids | None
+    delegate: Names | None
+    state: Texts | None
+    archived: bool | None
+    hash: str | None
+
+
+class CheckFilters(TypedDict, total=False):
+    """`user` by id or user name; `context` is the name of the test."""
+
+    user: Names | None
+    state: CheckState | None
+    context: str | None
+    since: datetime | None
+    before: datetime | None
+
+
+class BundleFilters(SearchFilters, total=False):
+    """`project` by id or link name, `owner` by id or user name."""
+
+    project: Names | None
+    owner: Names | None
+    public: bool | None
+
+
+class EventFilters(TypedDict, total=False):
+    """`project` by id or link name, `actor` by the id of a user."""
+
+    project: Names | None
+    category: EventCategory | None
+    series: Ids | None
+    patch: Ids | None
+    cover: Ids | None
+    actor: int | None
+    since: datetime | None
+    before: datetime | None
+
+
+FILTERS = {
+    "patches": PatchFilters,
+    "series": SeriesFilters,
+    "covers": CoverFilters,
+    "events": EventFilters,
+    "checks": CheckFilters,
+    "bundles": BundleFilters,
+    "people": SearchFilters,
+    "users": SearchFilters,
+}
 ORDERS = {
     "patches": ("id", "name", "project", "date", "state", "archived", "submitter", "check"),
     "series": ("id", "name", "date", "submitter"),
@@ -33,167 +112,4 @@ ORDERS = {
     "bundles": ("id", "name", "owner"),
     "people": ("id", "name", "email"),
     "users": ("id", "username", "email"),
-}
-SINCE: Mapping[str, Version] = {"hash": "1.2", "msgid": "1.2", "actor": "1.2"}
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """The parameters of a list's address, and the names of those that came `since` some version.
-
-    `empty` is whether nothing can match, so that nothing need be asked: a choice among no values.
-    """
-
-    pairs: tuple[tuple[str, str], ...]
-    since: Mapping[str, Version]
-    empty: bool
-
-
-def query(resource: str, filters: Mapping[str, object], order: str | None = None) -> Query:
-    """What `filters` ask of the list `resource`; those that are `None` are left out.
-
-    A collection asks for what matches one of its values, which some filters do not take: a service looks at
-    the last of them alone. Raises `UsageError` for a value that a filter cannot have, and for an `order` that
-    the list has not.
-    """
-    given = {name: value for name, value in filters.items() if value is not None}
-    pairs: list[tuple[str, str]] = []
-    empty = False
-    for name, value in given.items():
-        read = _READERS.get(f"{resource}.{name}") or _READERS[name]
-        texts = [*read(name, value)]
-        empty = empty or not texts
-        pairs += [(name, text) for text in texts]
-    if order is not None:
-        pairs.append(("order", _order(resource, order)))
-    return Query(tuple(pairs), {name: SINCE[name] for name in given if name in SINCE}, empty)
-
-
-def _each(value: object) -> Iterable[object]:
-    if isinstance(value, str | int):
-        return (value,)
-    return value if isinstance(value, Collection) else (value,)
-
-
-def _ids(name: str, value: object) -> Iterator[str]:
-    for each in _each(value):
-        if isinstance(each, bool) or not isinstance(each, int) or each <= 0:
-            raise UsageError(f"{name} is asked for by an id, a number more than 0")
-        yield str(each)
-
-
-def _names(name: str, value: object) -> Iterator[str]:
-    for each in _each(value):
-        yield from _ids(name, each) if isinstance(each, int) else _texts(name, each)
-
-
-def _texts(name: str, value: object) -> Iterator[str]:
-    for each in _each(value):
-        if not isinstance(each, str) or not each.strip():
-            raise UsageError(f"{name} is asked for by a text that is not blank")
-        if not _is_text(each):
-            raise UsageError(f"{name} has characters that no text has")
-        yield each.strip()
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _submitters(name: str, value: object) -> Iterator[str]:
-    for text in _names(name, value):
-        if not text.isdecimal() and "@" not in text:
-            raise UsageError(
-                f"{text!r} is neither an id nor an e-mail address",
-                hint="A submitter is asked for by an id or an exact address; a search among people has it.",
-            )
-        yield text
-
-
-def _text(name: str, value: object) -> Iterator[str]:
-    return _texts(name, _single(name, value))
-
-
-def _id(name: str, value: object) -> Iterator[str]:
-    return _ids(name, _single(name, value))
-
-
-def _single(name: str, value: object) -> object:
-    if not isinstance(value, str | int):
-        raise UsageError(f"{name} is asked for by one value")
-    return value
-
-
-def _message_id(name: str, value: object) -> Iterator[str]:
-    for text in _text(name, value):
-        yield from _text(name, re.sub(r"^<|>$", "", text))
-
-
-def _state(name: str, value: object) -> Iterator[str]:
-    for text in _text(name, value):
-        yield str(_one_of(name, text, CHECK_STATES))
-
-
-def _category(name: str, value: object) -> Iterator[str]:
-    for text in _text(name, value):
-        yield CATEGORIES[_one_of(name, text, CATEGORIES)]
-
-
-def _one_of(name: str, text: str, known: Collection[str]) -> int:
-    if text not in known:
-        raise UsageError(f"there is no {name} {text!r}", hint=f"It is one of {', '.join(known)}.")
-    return [*known].index(text)
-
-
-def _flag(name: str, value: object) -> Iterator[str]:
-    if not isinstance(value, bool):
-        raise UsageError(f"{name} is true or false")
-    yield "true" if value else "false"
-
-
-def _moment(name: str, value: object) -> Iterator[str]:
-    """Naive and in UTC: with a zone a service may break."""
-    if not isinstance(value, datetime):
-        raise UsageError(f"{name} is a moment")
-    try:
-        utc = value if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:
-        raise UsageError(f"{name} is a moment that no calendar has") from None
-    yield utc.replace(tzinfo=None).isoformat()
-
-
-def _order(resource: str, order: str) -> str:
-    known, field = ORDERS.get(resource, ()), order.removeprefix("-")
-    if field not in known:
-        ways = f"It is one of {', '.join(known)}, with a - before it the other way round."
-        raise UsageError(f"there is no order {order!r} of {resource}", hint=ways if known else None)
-    # Among equals the id decides, or a page could have what was on the one before.
-    return order if field == "id" or "id" not in known else f"{order},{order[: -len(field)]}id"
-
-
-_READERS = {
-    "project": _names,
-    "series": _ids,
-    "patch": _ids,
-    "cover": _ids,
-    "submitter": _submitters,
-    "delegate": _names,
-    "owner": _names,
-    "actor": _id,
-    "user": _names,
-    "state": _texts,
-    "context": _text,
-    "category": _category,
-    "hash": _text,
-    "msgid": _message_id,
-    "q": _text,
-    "archived": _flag,
-    "public": _flag,
-    "since": _moment,
-    "before": _moment,
-    "checks.state": _state,
 }

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
-from typing import Literal
+from typing import Literal, Unpack
 
 from pk_upload.given import segment
-from pk_upload.patchwork.filters import CHECK_STATES, Ids, Names, Texts
+from pk_upload.patchwork.filters import (
+    BundleFilters,
+    CheckFilters,
+    CoverFilters,
+    EventFilters,
+    PatchFilters,
+    SearchFilters,
+    SeriesFilters,
+)
 from pk_upload.patchwork.listing import Listing
 from pk_upload.patchwork.mbox import destination, save
+from pk_upload.patchwork.query import CHECK_STATES
 from pk_upload.patchwork.requests import number
 from pk_upload.patchwork.resources import (
     Bundle,
     Check,
-    CheckState,
     Comment,
     Cover,
     CoverDetail,
     Event,
-    EventCategory,
     Index,
     Patch,
     PatchDetail,
@@ -39,10 +45,9 @@ Path = str | os.PathLike[str]
 class Reading(Site):
     """Coroutines for single resources, and lists as async iterators over all their pages.
 
-    A filter takes one value or a collection of them, of which one has to match: of none, nothing does. A
-    project is named by its id or its link name, a submitter by id or exact e-mail address, other users by id
-    or user name; moments without a zone are in UTC. `order` is the name of a field, with a `-` before it the
-    other way round, and `limit` the most items that come. Lists raise `UsageError` for values that a filter
+    The filters of a list are those of its `TypedDict`; moments without a zone are in UTC, and of no values at
+    all nothing is one. `order` is the name of a field, with a `-` before it the other way round, and `limit`
+    the most items that come. Lists raise `UsageError` for filters they have not and values that a filter
     cannot have: a service would leave such a filter out and answer with everything, or answer with nothing.
     """
 
@@ -61,20 +66,20 @@ class Reading(Site):
         return await self._get(Project, f"projects/{segment(str(project))}")
 
     def people(
-        self, *, q: str | None = None, order: str | None = None, limit: int | None = None
+        self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[SearchFilters]
     ) -> Listing[Person]:
         """Who sent e-mails, with `q` those whose name or address has it. The service asks for a login."""
-        return self._list(Person, "people", {"q": q}, order=order, limit=limit)
+        return self._list(Person, "people", filters, order=order, limit=limit)
 
     async def person(self, person_id: int) -> Person:
         """One of `people`."""
         return await self._get(Person, f"people/{number(person_id, 'a person')}")
 
     def users(
-        self, *, q: str | None = None, order: str | None = None, limit: int | None = None
+        self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[SearchFilters]
     ) -> Listing[User]:
         """Who has an account, with `q` those whose name or address has it. The service asks for a login."""
-        return self._list(User, "users", {"q": q}, order=order, limit=limit)
+        return self._list(User, "users", filters, order=order, limit=limit)
 
     async def user(self, user_id: int) -> User:
         """One of `users`; with `settings` if that is who asks."""
@@ -83,39 +88,9 @@ class Reading(Site):
     # Patches, covers, series
 
     def patches(
-        self,
-        *,
-        project: Names | None = None,
-        series: Ids | None = None,
-        submitter: Names | None = None,
-        delegate: Names | None = None,
-        state: Texts | None = None,
-        archived: bool | None = None,
-        hash: str | None = None,  # noqa: A002 - the service's own name
-        msgid: str | None = None,
-        since: datetime | None = None,
-        before: datetime | None = None,
-        q: str | None = None,
-        order: str | None = None,
-        limit: int | None = None,
+        self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[PatchFilters]
     ) -> Listing[Patch]:
-        """Patches; `hash` is that of their diff, and `msgid` goes with or without angle brackets.
-
-        Ordered by "check" they come all at once: a service that orders them so leaves some out.
-        """
-        filters = {
-            "project": project,
-            "series": series,
-            "submitter": submitter,
-            "delegate": delegate,
-            "state": state,
-            "archived": archived,
-            "hash": hash,
-            "msgid": msgid,
-            "since": since,
-            "before": before,
-            "q": q,
-        }
+        """Patches. Ordered by "check" they come all at once: a service that orders so leaves some out."""
         if order in {"check", "-check"}:
             return self._list(Patch, "patches", filters).sorted(
                 lambda patch: _severity(patch.check), reverse=order == "-check", limit=limit
@@ -127,26 +102,9 @@ class Reading(Site):
         return await self._get(PatchDetail, f"patches/{number(patch_id, 'a patch')}")
 
     def covers(
-        self,
-        *,
-        project: Names | None = None,
-        submitter: Names | None = None,
-        msgid: str | None = None,
-        since: datetime | None = None,
-        before: datetime | None = None,
-        q: str | None = None,
-        order: str | None = None,
-        limit: int | None = None,
+        self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[CoverFilters]
     ) -> Listing[Cover]:
         """Cover letters."""
-        filters = {
-            "project": project,
-            "submitter": submitter,
-            "msgid": msgid,
-            "since": since,
-            "before": before,
-            "q": q,
-        }
         return self._list(Cover, "covers", filters, order=order, limit=limit)
 
     async def cover(self, cover_id: int) -> CoverDetail:
@@ -154,18 +112,9 @@ class Reading(Site):
         return await self._get(CoverDetail, f"covers/{number(cover_id, 'a cover letter')}")
 
     def series_list(
-        self,
-        *,
-        project: Names | None = None,
-        submitter: Names | None = None,
-        since: datetime | None = None,
-        before: datetime | None = None,
-        q: str | None = None,
-        order: str | None = None,
-        limit: int | None = None,
+        self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[SeriesFilters]
     ) -> Listing[Series]:
         """Series, which are as many as one."""
-        filters = {"project": project, "submitter": submitter, "since": since, "before": before, "q": q}
         return self._list(Series, "series", filters, order=order, limit=limit)
 
     async def series(self, series_id: int) -> Series:
@@ -195,18 +144,9 @@ class Reading(Site):
         return await self._get(Comment, path, what="single comments", since="1.3")
 
     def checks(
-        self,
-        patch_id: int,
-        *,
-        user: Names | None = None,
-        state: CheckState | None = None,
-        context: str | None = None,
-        since: datetime | None = None,
-        before: datetime | None = None,
-        limit: int | None = None,
+        self, patch_id: int, *, limit: int | None = None, **filters: Unpack[CheckFilters]
     ) -> Listing[Check]:
         """The checks of a patch."""
-        filters = {"user": user, "state": state, "context": context, "since": since, "before": before}
         return self._list(Check, f"patches/{number(patch_id, 'a patch')}/checks", filters, limit=limit)
 
     async def check(self, patch_id: int, check_id: int) -> Check:
@@ -215,17 +155,9 @@ class Reading(Site):
         return await self._get(Check, path)
 
     def bundles(
-        self,
-        *,
-        project: Names | None = None,
-        owner: Names | None = None,
-        public: bool | None = None,
-        q: str | None = None,
-        order: str | None = None,
-        limit: int | None = None,
+        self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[BundleFilters]
     ) -> Listing[Bundle]:
         """The public bundles, and those of who asks."""
-        filters = {"project": project, "owner": owner, "public": public, "q": q}
         return self._list(Bundle, "bundles", filters, order=order, limit=limit)
 
     async def bundle(self, bundle_id: int) -> Bundle:
@@ -233,30 +165,9 @@ class Reading(Site):
         return await self._get(Bundle, f"bundles/{number(bundle_id, 'a bundle')}")
 
     def events(
-        self,
-        *,
-        project: Names | None = None,
-        category: EventCategory | None = None,
-        series: Ids | None = None,
-        patch: Ids | None = None,
-        cover: Ids | None = None,
-        actor: int | None = None,
-        since: datetime | None = None,
-        before: datetime | None = None,
-        order: str | None = None,
-        limit: int | None = None,
+        self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[EventFilters]
     ) -> Listing[Event]:
         """What happened, the newest first unless `order` is "date"; `actor` is the id of a user."""
-        filters = {
-            "project": project,
-            "category": category,
-            "series": series,
-            "patch": patch,
-            "cover": cover,
-            "actor": actor,
-            "since": since,
-            "before": before,
-        }
         return self._list(Event, "events", filters, order=order, limit=limit)
 
     # E-mails

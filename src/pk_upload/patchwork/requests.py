@@ -12,7 +12,7 @@ from yarl import URL
 
 from pk_upload.errors import UsageError
 from pk_upload.given import clean_secret
-from pk_upload.patchwork.filters import CHECK_STATES
+from pk_upload.patchwork.query import CHECK_STATES
 
 __all__ = ["Changes", "authorization", "bundle_changes", "changes", "check_body", "number", "patch_changes"]
 

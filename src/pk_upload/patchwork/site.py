@@ -26,9 +26,9 @@ from pk_upload.errors import (
 )
 from pk_upload.given import base_url
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy
-from pk_upload.patchwork.filters import Query, query
 from pk_upload.patchwork.listing import Listing, Page
 from pk_upload.patchwork.pages import read_links
+from pk_upload.patchwork.query import Query, query
 from pk_upload.patchwork.requests import Changes, authorization
 from pk_upload.patchwork.resources import Resource
 from pk_upload.patchwork.versions import VERSIONS, Version, known_version, require
@@ -133,12 +133,12 @@ class Site(Client):
         *,
         what: str = "",
         since: Version = VERSIONS[0],
+        repeatable: bool | None = None,
     ) -> T:
         """What the answer says. `what` is the thing that came with the version `since`."""
         address = await self._address(path, what, since)
-        return decode(
-            await self._http.call(method, address, json=body), kind, f"{method} {self._shown(path)}"
-        )
+        answer = await self._http.call(method, address, json=body, repeatable=repeatable)
+        return decode(answer, kind, f"{method} {self._shown(path)}")
 
     async def _delete(self, path: str, *, what: str, since: Version) -> None:
         address = await self._address(path, what, since)
