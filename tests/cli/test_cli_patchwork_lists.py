@@ -88,6 +88,16 @@ def test_an_empty_list(site: Site, server: RecordedPatchwork, command: str) -> N
     assert site.csv(*command.split()) == []
 
 
+def test_a_state_that_most_sites_have_not_is_doubted_where_nothing_is_found(
+    site: Site, server: RecordedPatchwork
+) -> None:
+    server.records["patches"].clear()
+    assert "warning: this site may have no state 'under_review'; most have new, under-review," in (
+        site.pk("patch", "list", "--state", "under_review").err
+    )
+    assert site.pk("patch", "list", "--state", "under-review").err == ""
+
+
 def test_what_the_columns_say(site: Site, server: RecordedPatchwork) -> None:
     [line] = [line for line in site.table("patch", "list") if line.startswith("8 ")]
     assert re.split("  +", line) == [

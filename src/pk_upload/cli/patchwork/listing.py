@@ -17,6 +17,7 @@ from pk_upload.cli.errand import Answer, Clean, Desk, Errand
 from pk_upload.cli.options import csv_option
 from pk_upload.cli.patchwork.calling import exclusive, given
 from pk_upload.cli.settings import Settings
+from pk_upload.events import Warned
 
 if TYPE_CHECKING:
     from pk_upload.patchwork import Listing, Patchwork, Person, Project, User
@@ -61,8 +62,12 @@ def listed(
     columns: Sequence[Column[T]],
     ask: Callable[[Patchwork, dict[str, Any]], Listing[Any]],
     flags: dict[str, Any],
+    doubt: Callable[[dict[str, Any]], str] | None = None,
 ) -> Errand:
-    """Lists all that `ask` returns for those `flags` that were given."""
+    """Lists all that `ask` returns for those `flags` that were given.
+
+    Where that is nothing, `doubt` may say what of them is the likely cause.
+    """
     if settings.csv and settings.given.get("json"):
         raise exclusive("--csv", "--json")
     settings.require_patchwork()
@@ -72,6 +77,8 @@ def listed(
 
         async with connected_patchwork(settings, desk.emit) as patchwork:
             items = await ask(patchwork, given(flags)).all()
+        if doubt is not None and not items and (warning := doubt(given(flags))):
+            desk.emit(Warned(warning))
         return Answer(items, lambda clean: (_csv if settings.csv else _table)(columns, items, clean))
 
     return Errand(work, settings.timeout)

@@ -63,6 +63,18 @@ COLUMNS: tuple[Column[Patch], ...] = (
     Column("web_url", lambda patch: patch.web_url),
     Column("url", lambda patch: patch.url),
 )
+STATES = (
+    "new",
+    "under-review",
+    "accepted",
+    "rejected",
+    "rfc",
+    "not-applicable",
+    "changes-requested",
+    "awaiting-upstream",
+    "superseded",
+    "deferred",
+)
 ORDERS = ("id", "name", "project", "date", "state", "archived", "submitter", "check")
 REMOVABLE: dict[str, object] = {"delegate": None, "commit_ref": None, "pull_url": None, "related": ()}
 
@@ -94,7 +106,15 @@ def patch() -> None:
 @list_options(*ORDERS)
 def list_(settings: Settings, **flags: Any) -> Errand:
     """Lists patches."""
-    return listed(settings, COLUMNS, lambda patchwork, filters: patchwork.patches(**filters), flags)
+    return listed(
+        settings, COLUMNS, lambda patchwork, filters: patchwork.patches(**filters), flags, _strange_state
+    )
+
+
+def _strange_state(filters: dict[str, Any]) -> str:
+    """What is said of a state that most sites have not: the service has no patch in it, and no objection."""
+    strange = [state for state in filters.get("state", ()) if state.lower() not in STATES]
+    return f"this site may have no state {strange[0]!r}; most have {', '.join(STATES)}" if strange else ""
 
 
 @command(short_help="Show a patch.")
