@@ -16,7 +16,7 @@ from pk_upload.errors import BadRequest, FieldError, RecordInvalid, api_error
     ("body", "expected"),
     [
         ({"state": ["no choice"]}, [("state", "no choice")]),
-        ({"state": "no choice"}, [("state", "no choice")]),
+        ({"state": "no choice", "code": "X1", "timestamp": "2025"}, []),
         ({"a": ["one", "two"], "b": ["three"]}, [("a", "one"), ("a", "two"), ("b", "three")]),
         ({"settings": {"items_per_page": ["too many"]}}, [("settings.items_per_page", "too many")]),
         ({"patches": [{}, {"id": ["unknown"]}]}, [("patches.id", "unknown")]),
@@ -34,11 +34,12 @@ def test_the_names_of_the_answer_are_the_fields(body: object, expected: list[tup
 
 
 def test_what_is_too_long_too_deep_or_too_much_is_left_out() -> None:
-    deep: object = "bottom"
+    deep: object = ["bottom"]
     for _ in range(MOST_NESTED + 1):
         deep = {"a": deep}
     assert read_field_errors(json.dumps(deep).encode()) == ()
-    assert read_field_errors(json.dumps({"a": "x" * LONGEST_FIELDS}).encode()) == ()
+    assert read_field_errors(json.dumps({"a": ["x" * LONGEST_FIELDS]}).encode()) == ()
+    assert read_field_errors(json.dumps({"a" * 1000: ["x"]}).encode()) == ()
     many = {f"field{number}": ["x"] for number in range(2 * MOST_FIELDS)}
     assert len(read_field_errors(json.dumps(many).encode())) == MOST_FIELDS
 

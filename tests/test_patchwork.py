@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
+import stat
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -158,6 +160,7 @@ async def test_nobody_says_nothing(serve: Serve) -> None:
         {"username": "maint"},
         {"password": "x"},
         {"username": "ma:int", "password": "x"},
+        {"username": "maint", "password": "\udcff"},
         {"per_page": 0},
         {"per_page": 251},
     ],
@@ -221,6 +224,12 @@ async def test_no_redirect_of_a_write_is_followed(serve: Serve, call: Call) -> N
         lambda patchwork: patchwork.update_patch(8, state=" "),
         lambda patchwork: patchwork.update_patch(8, commit_ref="a" * 256),
         lambda patchwork: patchwork.update_patch(8, related=[0]),
+        lambda patchwork: patchwork.update_patch(8, delegate=0),
+        lambda patchwork: patchwork.update_patch(8, delegate=True),
+        lambda patchwork: patchwork.update_patch(8, delegate=" "),
+        lambda patchwork: patchwork.update_patch(8, delegate="9" * 5000),
+        lambda patchwork: patchwork.patch(2**63),
+        lambda patchwork: patchwork.patches(limit=-1, state=[]),
         lambda patchwork: patchwork.create_check(8, "great"),
         lambda patchwork: patchwork.create_check(8, "success", context="a b"),
         lambda patchwork: patchwork.create_check(8, "success", context=""),
@@ -362,7 +371,10 @@ async def test_projects_and_users_are_changed(serve: Serve) -> None:
 # Downloads
 
 
-MBOX = Answer(200, b"From patchwork Mon Jan  6\r\n\xff\n", {"Content-Type": "text/plain"})
+# Byte by byte, also where a mail quotes the token.
+MBOX = Answer(
+    200, b"From patchwork Mon Jan  6\r\n\xff " + TOKEN.encode() + b"\n", {"Content-Type": "text/plain"}
+)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +383,8 @@ MBOX = Answer(200, b"From patchwork Mon Jan  6\r\n\xff\n", {"Content-Type": "tex
         (lambda p, to: p.download_patch(8, to), {"mbox": "/x/mbox/"}, "/x/mbox/"),
         (lambda p, to: p.download_patch(8, to, series="*"), {"mbox": "/x/mbox/"}, "/x/mbox/?series=*"),
         (lambda p, to: p.download_patch(8, to, series=3), {"mbox": "/x/mbox/"}, "/x/mbox/?series=3"),
-        (lambda p, to: p.download_cover(8, to), {"mbox": "/a%252Fb%20c/"}, "/a%252Fb%20c/"),
+        (lambda p, to: p.download_patch(8, to, series="*"), {"mbox": "/x/?a=%7Eb"}, "/x/?a=%7Eb&series=*"),
+        (lambda p, to: p.download_cover(8, to), {"mbox": "/a%252Fb%20c%40/"}, "/a%252Fb%20c%40/"),
         (lambda p, to: p.download_series(8, to), {"mbox": "/series/8/mbox/"}, "/series/8/mbox/"),
         (lambda p, to: p.download_bundle(8, to), {"mbox": "/bundle/a/b/"}, "/bundle/a/b/"),
     ],
@@ -388,7 +401,20 @@ async def test_the_address_of_an_mbox_is_followed_as_it_is_to_the_host_that_was_
     assert server.seen[1].headers["authorization"] == f"Token {TOKEN}"
 
 
-@pytest.mark.parametrize("mbox", [None, "", "http://[", "https://elsewhere.example.com", 5])
+@pytest.mark.parametrize(
+    "mbox",
+    [
+        None,
+        "",
+        5,
+        "http://[",
+        "https://elsewhere.example.com",
+        "@elsewhere.example.com/steal",
+        ".elsewhere.example.com/steal",
+        ":9999/steal",
+        "mailto:@elsewhere.example.com/steal",
+    ],
+)
 async def test_a_patch_without_an_address_of_its_mbox_is_told_of(
     serve: Serve, tmp_path: Path, mbox: Any
 ) -> None:
@@ -397,6 +423,7 @@ async def test_a_patch_without_an_address_of_its_mbox_is_told_of(
     assert type(error) is UnexpectedAnswer
     assert "mbox" in error.message
     assert not (tmp_path / "a").exists()
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize("cut", [DROP, TRUNCATED, said({}, 500), Answer(503)])
@@ -442,18 +469,31 @@ async def test_a_download_that_is_cancelled_leaves_nothing(serve: Serve, tmp_pat
     assert [*place.parent.iterdir()] == []
 
 
-async def test_a_link_stays_one_and_a_pipe_is_written_to(serve: Serve, tmp_path: Path) -> None:
-    server = await serve(said(PATCH), MBOX, said(PATCH), MBOX)
+async def test_a_link_and_a_mode_stay_and_a_pipe_is_refused(serve: Serve, tmp_path: Path) -> None:
+    server = await serve(said(PATCH), MBOX)
+    (tmp_path / "real").touch(0o600)
     (tmp_path / "link").symlink_to("real")
     os.mkfifo(tmp_path / "pipe")
-    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     async with client(server.url) as patchwork:
         await patchwork.download_patch(8, tmp_path / "link")
-        await patchwork.download_patch(8, tmp_path / "pipe")
-    assert (tmp_path / "real").read_bytes() == MBOX.body == os.read(reader, 1000)
-    os.close(reader)
+        with pytest.raises(UsageError, match="is no file"):
+            await patchwork.download_patch(8, tmp_path / "pipe")
+    assert (tmp_path / "real").read_bytes() == MBOX.body
     assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "pipe").is_fifo()
+    assert stat.S_IMODE((tmp_path / "real").stat().st_mode) == 0o600
+    assert len(server.seen) == 2
+
+
+async def test_a_download_of_a_task_that_is_cancelled_leaves_nothing(serve: Serve, tmp_path: Path) -> None:
+    place = tmp_path / "here" / "a.mbox"
+    place.parent.mkdir()
+    steps: list[Step] = [said(PATCH), Stall(TRUNCATED)]
+    server = await serve(*steps * 10)
+    async with client(server.url) as patchwork:
+        for moment in range(10):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(patchwork.download_patch(8, place), moment / 100)
+    assert [*place.parent.iterdir()] == []
 
 
 @pytest.mark.parametrize("place", [".", "missing/a.mbox", "a\0b", "a" * 300])

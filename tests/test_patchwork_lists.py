@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -144,12 +145,36 @@ async def test_empty_pages_without_end_are_an_error() -> None:
         await Listing(fetch).all()
 
 
-async def test_the_first_page_that_is_not_there_is_an_error_and_a_later_one_the_end() -> None:
-    async def nothing(page: int) -> Page[User]:
-        raise api_error(404, "no such list")
+async def test_a_page_that_is_not_there_is_the_end_only_where_the_one_before_says_so() -> None:
+    def without(missing: int, *, shorter: bool) -> Listing[User]:
+        last = 3
 
-    with pytest.raises(NotFound):
-        await Listing(nothing).all()
+        async def fetch(page: int) -> Page[User]:
+            nonlocal last
+            if page >= missing:
+                last = missing - 1 if shorter else last
+                raise api_error(404, "Invalid page.")
+            return Page([User(id=page)], Links(page + 1 if page < last else None, 3))
+
+        return Listing(fetch)
+
+    for missing in (1, 2, 3):
+        with pytest.raises(NotFound):
+            await without(missing, shorter=False).all()
+    assert [user.id for user in await without(2, shorter=True).all()] == [1]
+    assert [user.id for user in await without(3, shorter=True).all()] == [1, 2]
+
+
+async def test_a_list_that_repeats_itself_is_soon_an_error() -> None:
+    asked: list[int] = []
+
+    async def fetch(page: int) -> Page[User]:
+        asked.append(page)
+        return Page([User(id=1)], Links(page + 1, None))
+
+    with pytest.raises(UnexpectedAnswer, match="brings nothing new"):
+        await Listing(fetch).all()
+    assert len(asked) <= 5
 
 
 async def test_what_goes_wrong_with_one_of_several_pages_is_what_is_raised() -> None:
@@ -174,21 +199,32 @@ async def test_what_goes_wrong_with_one_of_several_pages_is_what_is_raised() -> 
         ('<http://a/?page=2&per_page=5>; rel="next", <http://a/?page=26>; rel="last"', Links(2, 26)),
         ('<http://a/?per_page=5>; rel="prev", <http://a/?page=3>; rel=last', Links(None, 3)),
         ('<http://a/?q=%2C%3E&page=4>;rel="next"', Links(4, None)),
-        ('<http://a/?page=x>; rel="next"', Links(None, None)),
-        (f'<http://a/?page={"9" * 30}>; rel="next"', Links(None, None)),
-        ('<http://[>; rel="next"', Links(None, None)),
+        ("<http://a/?page=2>; title='x'; rel='next'", Links(2, None)),
+        ('<http://a/?page=2>; rel = "next", <http://a/?page=7>; REL=Last', Links(2, 7)),
+        ('</style.css>; rel=preload; as=style, <http://a/?page=2>; rel="last next"', Links(2, 2)),
+        ('<http://a/?page=2>; rel="next", <http://a/?page=9>; rel="next"', Links(2, None)),
+        ('<http://a/?page=x>; rel="last"', Links(None, None)),
         ("nonsense", Links(None, None)),
         ("", Links(None, None)),
     ],
 )
 def test_the_link_header_is_read(header: str, links: Links) -> None:
-    assert read_links({"Link": header}) == links
+    assert read_links(header) == links
 
 
-@given(st.text())
+@pytest.mark.parametrize(
+    "address", ["http://a/?page=x", f"http://a/?page={'9' * 30}", "http://[", "?page=%C2%B2"]
+)
+def test_a_next_page_without_a_number_is_an_error_and_not_the_end(address: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match="Link"):
+        read_links(f'<{address}>; rel="next"')
+
+
+@given(st.text() | st.text("<>;=, \"'rel"))
 def test_any_link_header_is_read_without_a_crash(header: str) -> None:
-    read_links({"Link": header})
-    read_links({"Link": f'<{header}>; rel="next"'})
+    for each in (header, f'<{header}>; rel="next"'):
+        with suppress(UnexpectedAnswer):
+            read_links(each)
 
 
 # Filters
@@ -250,6 +286,8 @@ def test_moments_are_sent_naive_and_in_utc(naive: datetime, hours: int) -> None:
         ("patches", {"project": True}),
         ("patches", {"series": "7"}),
         ("patches", {"series": [1, -1]}),
+        ("patches", {"series": 2**63}),
+        ("patches", {"series": range(1, 2000)}),
         ("patches", {"submitter": "Dev A"}),
         ("patches", {"archived": "yes"}),
         ("patches", {"since": "2025-01-01"}),
@@ -322,6 +360,27 @@ async def test_a_filter_that_an_older_version_would_leave_out_is_refused(serve: 
     assert server.seen == []
     async with Patchwork(server.url, version="1.2", retry=FAST) as client:
         assert await client.patches(**{name: "abc"}).all() == []  # type: ignore[arg-type]
+
+
+async def test_the_links_of_a_long_address_are_read(serve: Serve) -> None:
+    address = f"http://a/?{'series=12345&' * 440}"
+    links = ", ".join(f'<{address}page={page}>; rel="{rel}"' for page, rel in ((2, "next"), (1, "first")))
+    server = await serve(
+        Answer(200, b'[{"id": 1}]', {"Link": links}), Answer(200, b'[{"id": 2}]', {"Link": ""})
+    )
+    async with Patchwork(server.url, retry=FAST) as client:
+        found = await client.patches(series=[12345] * 440).all()
+    assert [patch.id for patch in found] == [1, 2]
+
+
+async def test_links_of_others_do_not_hide_those_of_the_list(serve: Serve) -> None:
+    first = (
+        b"HTTP/1.1 200 OK\r\nLink: </x.css>; rel=preload\r\nLink: <http://a/?page=2>; rel=next\r\n"
+        b'Content-Length: 12\r\nConnection: close\r\n\r\n[{"id": 1} ]'
+    )
+    server = await serve(first, Answer(200, b'[{"id": 2}]'))
+    async with Patchwork(server.url, retry=FAST) as client:
+        assert [patch.id for patch in await client.patches().all()] == [1, 2]
 
 
 async def test_pages_are_as_large_as_they_may_be_and_no_larger_than_wanted(serve: Serve) -> None:

@@ -21,6 +21,7 @@ from pk_upload.errors import (
     PreflightFailed,
     ProcessingFailed,
     PublishingFailed,
+    RecordInvalid,
     ServerError,
     SourceUnreadable,
     UploadFailed,
@@ -327,6 +328,22 @@ async def test_an_upload_that_is_not_taken_is_not_tried_for_ever(
     with pytest.raises(UploadFailed, match="The upload is incomplete"):
         await push()
     assert (await push()).upload_id == 2
+
+
+async def test_a_value_that_the_service_refuses_costs_no_upload(
+    push: Pusher, seed_server: SeedServer
+) -> None:
+    refused = {
+        "message": "Invalid",
+        "errors": [{"resource": "Version", "field": "label", "message": "is long"}],
+    }
+    seed_server.trouble("PUT content_file", answer(422, refused))
+    with pytest.raises(RecordInvalid, match="label is long"):
+        await push()
+    done = await push()
+    assert done.published
+    assert done.bytes_sent == 0
+    assert len(seed_server.requests("POST uploads")) == 1
 
 
 async def test_a_version_that_is_gone_costs_no_upload(push: Pusher, seed_server: SeedServer) -> None:

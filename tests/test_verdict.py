@@ -31,6 +31,9 @@ class Board:
         self.checks: list[dict[str, Any]] = []
         self.status = 201
         self.hangs = False
+        self.refuses_links = False
+        self.body: Any = None
+        self.arrived = anyio.Event()
         self.url = ""
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -40,9 +43,15 @@ class Board:
             await anyio.sleep_forever()
         if self.status != 201:
             return web.json_response({"detail": "No, thank you."}, status=self.status)
+        if self.body is not None:
+            return web.json_response(self.body)
         if request.method == "GET":
             return web.json_response(self.checks)
-        self.checks.append({"id": len(self.checks) + 1, **await request.json()})
+        check = await request.json()
+        if self.refuses_links and "target_url" in check:
+            return web.json_response({"target_url": ["Enter a valid URL."]}, status=400)
+        self.checks.append({"id": len(self.checks) + 1, **check})
+        self.arrived.set()
         return web.json_response(self.checks[-1], status=201)
 
     @property
@@ -98,6 +107,7 @@ async def run(board: Board, work: Any, **how: Any) -> tuple[Release, list[str]]:
 
 async def test_a_release_is_pending_and_then_a_success_with_the_link_of_the_version(board: Board) -> None:
     async def work() -> Release:
+        await board.arrived.wait()
         assert board.told == [("pending", "the release has started")]
         return release()
 
@@ -156,6 +166,7 @@ async def test_a_failure_is_told_with_its_reason_and_goes_on(
 
 async def test_a_release_that_is_cancelled_is_a_failure(board: Board) -> None:
     async def work() -> Release:
+        await board.arrived.wait()
         scope.cancel()
         await anyio.sleep_forever()
         raise AssertionError
@@ -202,13 +213,76 @@ async def test_a_server_that_is_not_there_does_not_hide_why_the_release_failed()
         await run(board, work)
 
 
-async def test_an_address_that_is_too_long_for_a_check_is_left_out(board: Board) -> None:
+@pytest.mark.parametrize("fails", [False, True])
+async def test_how_it_ended_is_told_also_where_it_is_cancelled_just_then(board: Board, fails: bool) -> None:
     async def work() -> Release:
-        return release(app="a" * 200)
+        await board.arrived.wait()
+        scope.cancel()
+        if fails:
+            raise ProcessingFailed("the build has no program")
+        return release()
 
-    await run(board, work)
+    with anyio.CancelScope() as scope:
+        await run(board, work)
+    assert scope.cancelled_caught
+    assert [state for state, _ in board.told] == ["pending", "fail" if fails else "success"]
+
+
+async def test_a_release_does_not_wait_for_its_check(board: Board) -> None:
+    board.hangs = True
+    began = anyio.Event()
+
+    async def work() -> Release:
+        began.set()
+        return release()
+
+    async with patchwork(board) as client, anyio.create_task_group() as group:
+        group.start_soon(lambda: with_check(client, 42, work, link=link))
+        await began.wait()
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["relative/1", "http://a b/", "http://[]@/", f"http://example.com/{'a' * 200}", "javascript:alert(1)"],
+)
+async def test_an_address_that_no_check_can_have_is_left_out(board: Board, address: str) -> None:
+    async def work() -> Release:
+        return release()
+
+    async with patchwork(board) as client:
+        await with_check(client, 42, work, link=lambda *_: address)
     assert [check["state"] for check in board.checks] == ["pending", "success"]
     assert "target_url" not in board.checks[1]
+
+
+async def test_an_address_that_the_service_refuses_is_left_out(board: Board) -> None:
+    board.refuses_links = True
+
+    async def work() -> Release:
+        return release()
+
+    _, warnings = await run(board, work)
+    assert [check["state"] for check in board.checks] == ["pending", "success"]
+    assert warnings == []
+
+
+async def test_nothing_that_goes_wrong_with_the_check_loses_the_release(board: Board) -> None:
+    board.body = [{"id": 1, "date": "0001-01-01T00:00:00+01:00"}]
+
+    async def work() -> Release:
+        return release()
+
+    def broken(app: str, version_id: int) -> str:
+        raise ZeroDivisionError
+
+    done, warnings = await run(board, work)
+    assert done == release()
+    assert len(warnings) == 2
+    board.body = None
+    async with patchwork(board) as client:
+        assert await with_check(client, 42, work, link=broken) == release()
+    assert [state for state, _ in board.told] == ["pending"]
 
 
 @pytest.mark.parametrize(("patch", "context"), [(0, "pk-upload"), (42, "two words"), (42, "")])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from html import unescape
 from http import HTTPStatus
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
@@ -34,6 +35,7 @@ MOST_OBJECTS = 250_000
 MOST_FIELDS = 100  # no form has more; what else there is to an error can be left out
 MOST_NESTED = 8
 LONGEST_FIELDS = 65536  # bytes
+LONGEST_NAME = 300  # characters, with those of the fields around it
 NULL = msgspec.Raw(b"null")
 
 
@@ -88,7 +90,7 @@ def read_error(body: bytes) -> tuple[str, str]:
     """The text and the symbol of an error answer, whatever its shape: JSON, HTML, text or nothing."""
     try:
         if body.lstrip()[:1] == b"[":
-            return _joined(msgspec.Raw(body)), ""
+            return _joined(msgspec.Raw(body)) or _plain_text(body), ""
         found = msgspec.json.decode(body, type=_ErrorBody)
         message = _first_text(found.message, found.error, found.detail) or _joined(found.detail)
         return message, _first_text(found.symbol, found.code)
@@ -105,7 +107,7 @@ def read_field_errors(body: bytes) -> tuple[FieldError, ...]:
     try:
         found = msgspec.json.decode(body, type=_ErrorBody)
         if found.message == found.error == found.errors == NULL:
-            return tuple(_nested(msgspec.Raw(body), ""))[:MOST_FIELDS]
+            return tuple(islice(_nested(msgspec.Raw(body), ""), MOST_FIELDS))
         raw = found.errors
         named = (
             msgspec.json.decode(raw, type=list[_FieldBody]) if bytes(raw).count(b"{") <= MOST_FIELDS else []
@@ -118,15 +120,16 @@ def read_field_errors(body: bytes) -> tuple[FieldError, ...]:
 
 
 def _nested(raw: msgspec.Raw, field: str, depth: int = 0) -> Iterator[FieldError]:
-    """The messages of `field` in `raw`: a text, a list of them, or more of that under further names."""
+    """The messages of `field` in `raw`: a list of texts, or more of that under further names."""
     kind = _kind(raw)
-    if depth > MOST_NESTED or len(raw) > LONGEST_FIELDS:
+    if depth > MOST_NESTED or len(raw) > LONGEST_FIELDS or len(field) > LONGEST_NAME:
         return
-    if kind == b'"' and field:
-        yield FieldError(field, "", _text(raw))
-    elif kind == b"[" and field:
+    if kind == b"[" and field:
         for each in msgspec.json.decode(raw, type=list[msgspec.Raw]):
-            yield from _nested(each, field, depth + 1)
+            if text := _text(each):
+                yield FieldError(field, "", text)
+            else:
+                yield from _nested(each, field, depth + 1)
     elif kind == b"{":
         for name, each in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
             if field or name != "detail":

@@ -34,9 +34,9 @@ WITH_FIELDS = frozenset({400, 422})
 
 
 @contextmanager
-def translated(url: str, plain: Plain, *, timeout: float, connect_timeout: float) -> Iterator[None]:
+def translated(url: str | URL, plain: Plain, *, timeout: float, connect_timeout: float) -> Iterator[None]:
     """Turns what aiohttp raises into the project's errors; the timeouts, in seconds, are what was allowed."""
-    where = URL(url).host or url
+    where = URL(url).host or str(url)
     try:
         yield
     except (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError) as error:
@@ -90,7 +90,7 @@ def refusal(response: aiohttp.ClientResponse, body: bytes, plain: Plain) -> ApiE
     message, symbol = read_error(body)
     errors = _field_errors(body, plain) if status in WITH_FIELDS else ()
     explanation = plain(message) or phrase(status)
-    untold = [str(each) for each in errors if each.message not in explanation]
+    untold = [str(each) for each in errors if str(each) not in explanation]
     if untold:
         told = f"{explanation.rstrip('.')}: " if message else ""
         explanation = shorten(told + "; ".join(untold))

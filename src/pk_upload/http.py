@@ -55,7 +55,8 @@ CONNECT_TIMEOUT = 20.0
 RESPONSE_TIMEOUT = 60.0
 
 LARGEST_ANSWER = 32 * 1024 * 1024
-LARGEST_RECEIPT = 1024 * 1024  # an answer to a chunk, of which there are as many as lanes, or an error
+LARGEST_RECEIPT = 1024 * 1024  # an answer to a chunk, of which there are as many as lanes
+LONGEST_HEADER = 32768  # bytes; those of a list repeat its address up to four times
 LONGEST_RETRY_AFTER = 600.0
 LONGEST_TEXT = 65536  # characters of a message that are looked at
 LONGEST_SECRET = 4096  # characters, however they are written
@@ -104,10 +105,10 @@ def may_repeat(error: PkUploadError, *, repeatable: bool) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A good answer: its body, whole, and its headers, whose names are of either case."""
+    """A good answer: its body, whole, and its `Link` headers as one."""
 
     body: bytes
-    headers: Mapping[str, str]
+    link: str
 
 
 class Http:
@@ -152,6 +153,7 @@ class Http:
             cookie_jar=aiohttp.DummyCookieJar(),  # the service sets none that matters
             headers={"User-Agent": "pk-upload", "Accept": self._accepted},
             middlewares=(self._as_asked,),
+            max_field_size=LONGEST_HEADER,
         )
         return self
 
@@ -216,7 +218,7 @@ class Http:
         return await self.retrying(attempt, repeatable=repeat, on_retry=self._telling(method, url))
 
     async def download(
-        self, url: str, receive: Callable[[Mapping[str, str], AsyncIterator[bytes]], Awaitable[T]]
+        self, url: str | URL, receive: Callable[[Mapping[str, str], AsyncIterator[bytes]], Awaitable[T]]
     ) -> T:
         """What `receive` makes of the headers and the body's pieces; it is called anew for each attempt.
 
@@ -235,12 +237,12 @@ class Http:
 
         return await self.retrying(attempt, repeatable=True, on_retry=self._telling("GET", url))
 
-    async def _pieces(self, response: aiohttp.ClientResponse, url: str) -> AsyncGenerator[bytes]:
+    async def _pieces(self, response: aiohttp.ClientResponse, url: str | URL) -> AsyncGenerator[bytes]:
         with self._translated(url):  # and not what the receiver raises
             async for piece in response.content.iter_any():
                 yield piece
 
-    def _telling(self, method: str, url: str) -> OnRetry:
+    def _telling(self, method: str, url: str | URL) -> OnRetry:
         def tell(count: int, error: PkUploadError, wait: float) -> None:
             self._emit(Retry(f"{method} {self._path(URL(url))}", count, error.message, wait))
 
@@ -287,11 +289,11 @@ class Http:
         async with self._answered_by(method, url, largest, **how) as response:
             with self._translated(url):
                 body = await _read_bounded(response, largest)
-            return Reply(self._redactor.body(body), response.headers)
+            return Reply(self._redactor.body(body), ", ".join(response.headers.getall("Link", ())))
 
     @asynccontextmanager
     async def _answered_by(
-        self, method: str, url: str, largest: int, **how: Any
+        self, method: str, url: str | URL, largest: int, **how: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer to one attempt, whose body is still to be read; raises for one that is no success."""
         if self._session is None:
@@ -311,7 +313,7 @@ class Http:
             yield response
 
     @contextmanager
-    def _translated(self, url: str) -> Iterator[None]:
+    def _translated(self, url: str | URL) -> Iterator[None]:
         """Turns what aiohttp raises into the project's errors, with the service's own hints."""
         try:
             with translated(url, self.plain, timeout=self._timeout, connect_timeout=self._connect_timeout):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import anyio
 
-from pk_upload.errors import GaveUpWaiting, PkUploadError
+from pk_upload.errors import GaveUpWaiting, PkUploadError, RecordInvalid, UsageError, first_cause
 from pk_upload.events import OnEvent, Warned, emitter
 from pk_upload.given import seconds
 from pk_upload.patchwork import CheckState, Patchwork
-from pk_upload.patchwork.requests import LONGEST_TARGET, check_body, number
+from pk_upload.patchwork.requests import check_body, number
 from pk_upload.release import Release
 from pk_upload.reviews import post_check
 
@@ -45,19 +45,54 @@ async def with_check(
     check_body("pending", context, None, None)
     emit = emitter(on_event)
     teller = _Teller(patchwork.listening(emit), patch_id, context, seconds("patience", patience), emit)
+    course = _Course()
     try:
-        await teller.tell("pending", "the release has started")
-        done = await work()
-    except Exception as error:
-        await teller.tell(*_failure(error))
-        raise
+        await course.run(work, teller)
     except anyio.get_cancelled_exc_class():
-        with anyio.CancelScope(shield=True):
-            with anyio.move_on_after(FAREWELL):
-                await teller.tell("fail", "the release was interrupted")
+        await teller.tell_at_last(*_verdict(course.outcome, wait), course.linked(link))
         raise
-    await teller.tell(*_success(done, wait), target=link(done.app, done.version_id))
-    return done
+    await teller.tell_at_last(*_verdict(course.outcome, wait), course.linked(link))
+    return course.result()
+
+
+@dataclass(slots=True)
+class _Course:
+    """One release under way, and what it came to: nothing as yet, or where it was cancelled."""
+
+    outcome: Release | Exception | None = None
+
+    async def run(self, work: Callable[[], Awaitable[Release]], teller: _Teller) -> None:
+        """Sees `work` to its end. That it has begun is told beside it, and for a moment after it."""
+        told = anyio.Event()
+
+        async def begin() -> None:
+            await teller.tell("pending", "the release has started")
+            told.set()
+
+        with first_cause():
+            async with anyio.create_task_group() as group:
+                group.start_soon(begin)
+                try:
+                    self.outcome = await work()
+                except Exception as error:
+                    self.outcome = error
+                with anyio.move_on_after(FAREWELL):
+                    await told.wait()
+                group.cancel_scope.cancel()
+
+    def linked(self, link: Callable[[str, int], str]) -> Callable[[], str] | None:
+        """What makes the address of the version, where there is one."""
+        match self.outcome:
+            case Release(app=app, version_id=version_id):
+                return lambda: link(app, version_id)
+            case _:
+                return None
+
+    def result(self) -> Release:
+        """What `work` returned; raises what it raised."""
+        if isinstance(self.outcome, Release):
+            return self.outcome
+        raise self.outcome or AssertionError("the release has not ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +105,56 @@ class _Teller:
     patience: float
     emit: OnEvent
 
-    async def tell(self, state: CheckState, said: str, *, target: str | None = None) -> None:
+    async def tell_at_last(self, state: CheckState, said: str, link: Callable[[], str] | None = None) -> None:
+        """The same as `tell`, which is tried for a moment even where the run was cancelled meanwhile."""
+        try:
+            await self.tell(state, said, link)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True), anyio.move_on_after(FAREWELL):
+                await self.tell(state, said, link)
+            raise
+
+    async def tell(self, state: CheckState, said: str, link: Callable[[], str] | None = None) -> None:
         problem = f"there was no answer within {self.patience:g} s"
         with anyio.move_on_after(self.patience):
             try:
-                await post_check(
-                    self.patchwork,
-                    self.emit,
-                    self.patch_id,
-                    state,
-                    context=self.context,
-                    target_url=target if target and len(target) <= LONGEST_TARGET else None,
-                    description=self.patchwork.http.plain(said),
-                )
+                await self._post(state, self.patchwork.http.plain(said), None if link is None else link())
                 return
             except PkUploadError as error:
                 problem = error.message
+            except Exception as error:  # whatever it is, it is not to end the release
+                problem = f"unexpected {type(error).__name__}"
         self.emit(Warned(f"patch {self.patch_id} is not told that its check is {state}: {problem}"))
+
+    async def _post(self, state: CheckState, said: str, target: str | None) -> None:
+        try:
+            await post_check(
+                self.patchwork,
+                self.emit,
+                self.patch_id,
+                state,
+                context=self.context,
+                target_url=target,
+                description=said,
+            )
+        except (RecordInvalid, UsageError):  # sites refuse addresses of many kinds
+            if target is None:
+                raise
+            await self._post(state, said, None)
+
+
+def _verdict(outcome: Release | Exception | None, wait: bool) -> tuple[CheckState, str]:
+    match outcome:
+        case Release():
+            return _success(outcome, wait)
+        case GaveUpWaiting():
+            return "pending", outcome.message
+        case PkUploadError():
+            return "fail", outcome.message
+        case None:
+            return "fail", "the release was interrupted"
+        case _:
+            return "fail", f"the release ended with an unexpected {type(outcome).__name__}"
 
 
 def _success(done: Release, wait: bool) -> tuple[CheckState, str]:
@@ -98,13 +166,3 @@ def _success(done: Release, wait: bool) -> tuple[CheckState, str]:
     if wait:
         return "success", f"{version} is processed"
     return "pending", f"{version} was accepted and is being processed"
-
-
-def _failure(error: Exception) -> tuple[CheckState, str]:
-    match error:
-        case GaveUpWaiting():
-            return "pending", error.message
-        case PkUploadError():
-            return "fail", error.message
-        case _:
-            return "fail", f"the release ended with an unexpected {type(error).__name__}"

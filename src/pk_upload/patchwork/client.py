@@ -86,6 +86,8 @@ class Patchwork(Reading):
         path = f"patches/{number(patch_id, 'a patch')}"
         if isinstance(delegate, str):
             delegate = await self._maintainer(patch_id, delegate)
+        if isinstance(delegate, int):
+            number(delegate, "a user")
         body = patch_changes(
             state=state,
             archived=archived,
@@ -100,8 +102,10 @@ class Patchwork(Reading):
 
     async def _maintainer(self, patch_id: int, name: str) -> int:
         """The id of the one maintainer of the patch's project who is called so."""
+        if not name.strip():
+            raise UsageError("the delegate is blank", hint="Give a maintainer's id or name.")
         if name.isdecimal():
-            return int(name)
+            return int(name[:20])  # any longer, it is nobody's
         project = (await self.patch(patch_id)).project
         found = None if project is None else (await self.project(project.id)).maintainers
         maintainers = found or ()

@@ -9,14 +9,14 @@ from typing import Generic, Self, TypeVar
 
 import anyio
 
-from pk_upload.errors import NotFound, UnexpectedAnswer, UsageError, first_cause
+from pk_upload.errors import NotFound, UnexpectedAnswer, first_cause
 from pk_upload.patchwork.pages import Links
 from pk_upload.patchwork.resources import Resource
 
 __all__ = ["Listing", "Page"]
 
 MOST_AT_ONCE = 4  # pages
-MOST_PAGES = 1_000_000
+MOST_STALE = 3  # pages on end, of which nothing is new; one may be so where a list grows meanwhile
 
 T = TypeVar("T", bound=Resource)
 
@@ -37,8 +37,6 @@ class Listing(AsyncIterator[T]):
     """
 
     def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]], *, limit: int | None = None) -> None:
-        if limit is not None and limit < 0:
-            raise UsageError("a limit is a number of items, 0 or more")
         self._fetch = fetch
         self._left = limit
         self._items: deque[T] = deque()
@@ -47,6 +45,7 @@ class Listing(AsyncIterator[T]):
         self._last = 1
         self._at_once = 1
         self._size = 1  # of the largest page so far, in items
+        self._stale = 0
 
     def __aiter__(self) -> Self:
         return self
@@ -102,9 +101,18 @@ class Listing(AsyncIterator[T]):
         try:
             return await self._fetch(number)
         except NotFound:
-            if number == 1:
+            if not await self._ends_before(number):
                 raise
             return None
+
+    async def _ends_before(self, number: int) -> bool:
+        """Whether the page before `number`, asked for again, or the one before that, has none after it."""
+        for earlier in range(number - 1, 0, -1):
+            try:
+                return (await self._fetch(earlier)).links.next is None
+            except NotFound:
+                continue
+        return False
 
     def _take_in(self, number: int, page: Page[T]) -> bool:
         """Keeps what is new of the page; whether there is another one after it."""
@@ -114,7 +122,8 @@ class Listing(AsyncIterator[T]):
         self._size = max(self._size, len(page.items))
         if page.links.next is None:
             return False
-        if page.links.next <= number or not page.items or number >= MOST_PAGES:
+        self._stale = 0 if fresh else self._stale + 1
+        if page.links.next <= number or not page.items or self._stale >= MOST_STALE:
             raise UnexpectedAnswer(f"the list does not end after page {number}, and brings nothing new")
         self._last = page.links.last or page.links.next
         return True

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+import stat
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import anyio
+from yarl import URL
 
 from pk_upload.errors import UnexpectedAnswer, UsageError
 from pk_upload.http import Http
 
 __all__ = ["destination", "save"]
 
+NAME_IT = "Give the name of a file, new or old."
+
 
 def destination(to: str | os.PathLike[str]) -> Path:
     """The file `to` itself, where that is a link to it. Raises `UsageError` where no file can be."""
     path = Path(to)
     try:
-        if path.is_dir():
-            raise UsageError(f"{path} is a directory", hint="Give the name of a file.")
+        if path.exists() and not path.is_file():  # a pipe could not take back what it was given
+            raise UsageError(f"{path} is no file", hint=NAME_IT)
         if not path.parent.is_dir():
             raise UsageError(f"{path.parent} is no directory", hint="Make it first, or write to another one.")
         return path.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name that none can be
-        raise UsageError(f"{to!r} cannot be a file: {error}", hint="Give the name of a file.") from None
+        raise UsageError(f"{to!r} cannot be a file: {error}", hint=NAME_IT) from None
 
 
-async def save(http: Http, url: str, place: Path) -> int:
+async def save(http: Http, url: URL, place: Path) -> int:
     """The size in bytes of the mbox from `url` that is in the file at `place` now, whatever it was before.
 
     Raises `OSError` when it cannot be written, `UnexpectedAnswer` for a page instead of an mbox, and what
@@ -38,27 +44,29 @@ async def save(http: Http, url: str, place: Path) -> int:
     async def receive(headers: Mapping[str, str], pieces: AsyncIterator[bytes]) -> int:
         if "html" in headers.get("Content-Type", "").lower():
             raise UnexpectedAnswer("the answer is a page instead of an mbox")
-        there = anyio.Path(place)
-        if await there.exists() and not await there.is_file():  # a device or a pipe, which stays what it is
-            return await _write(place, pieces)
-        unfinished = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.part")
-        try:
-            size = await _write(unfinished, pieces)
-            await anyio.to_thread.run_sync(os.replace, unfinished, place)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(lambda: unfinished.unlink(missing_ok=True))
+        size = 0
+        with _written(place) as file:
+            async for piece in pieces:
+                size += await anyio.to_thread.run_sync(file.write, piece)
         return size
 
     return await http.download(url, receive)
 
 
-async def _write(path: Path, pieces: AsyncIterator[bytes]) -> int:
-    size = 0
+@contextmanager
+def _written(place: Path) -> Iterator[BinaryIO]:
+    """A file that becomes the one at `place` at the end, or nothing where it does not come to that.
+
+    It is opened and removed on the spot, for a thread could be left behind with it by a cancellation.
+    """
+    unfinished = place.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        async with await anyio.open_file(path, "wb") as file:  # which no cancellation leaves half open
-            async for piece in pieces:
-                size += await file.write(piece)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk names no file
-    return size
+        with unfinished.open("xb") as file:
+            if place.exists():
+                unfinished.chmod(stat.S_IMODE(place.stat().st_mode))
+            yield file
+        unfinished.replace(place)
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(place)) from None
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -11,16 +11,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import get_args
+from urllib.parse import urlencode
 
 from pk_upload.errors import UsageError
 from pk_upload.patchwork.filters import FILTERS, ORDERS
 from pk_upload.patchwork.resources import CheckState, EventCategory
 from pk_upload.patchwork.versions import Version
 
-__all__ = ["CHECK_STATES", "Query", "query"]
+__all__ = ["CHECK_STATES", "LARGEST_ID", "Query", "query"]
 
 CHECK_STATES: tuple[CheckState, ...] = get_args(CheckState)  # by the numbers that the filter takes
 CATEGORIES: tuple[EventCategory, ...] = get_args(EventCategory)
+LARGEST_ID = 2**63 - 1  # a database holds no larger one
+LONGEST = 6000  # characters; servers do not read addresses of any length
 SINCE: Mapping[str, Version] = {"hash": "1.2", "msgid": "1.2", "actor": "1.2"}
 
 
@@ -53,6 +56,11 @@ def query(resource: str, filters: Mapping[str, object], order: str | None = None
         pairs += [(name, text) for text in texts]
     if order is not None:
         pairs.append(("order", _order(resource, order)))
+    if len(urlencode(pairs)) > LONGEST:
+        raise UsageError(
+            f"{resource} are asked for by too many values, or too long ones",
+            hint="Ask for some of them at a time.",
+        )
     return Query(tuple(pairs), {name: SINCE[name] for name in given if name in SINCE}, empty)
 
 
@@ -71,7 +79,7 @@ def _each(value: object) -> Iterable[object]:
 
 def _ids(name: str, value: object) -> Iterator[str]:
     for each in _each(value):
-        if isinstance(each, bool) or not isinstance(each, int) or each <= 0:
+        if type(each) is not int or not 0 < each <= LARGEST_ID:
             raise UsageError(f"{name} is asked for by an id, a number more than 0")
         yield str(each)
 

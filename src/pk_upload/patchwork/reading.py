@@ -183,9 +183,9 @@ class Reading(Site):
         """
         place = destination(to)
         which = series if series is None or series == "*" else number(series, "a series")
-        before = "" if which is None else f"?series={which}"
         address = (await self.patch(patch_id)).mbox
-        return await save(self._http, self._at_home(address) + before, place)
+        url = self._at_home(address, query="" if which is None else f"series={which}")
+        return await save(self._http, url, place)
 
     async def download_cover(self, cover_id: int, to: Path) -> int:
         """The size in bytes of the file `to`, which has the cover letter as an mbox. Since version 1.1."""

@@ -12,9 +12,17 @@ from yarl import URL
 
 from pk_upload.errors import UsageError
 from pk_upload.given import clean_secret
-from pk_upload.patchwork.query import CHECK_STATES
+from pk_upload.patchwork.query import CHECK_STATES, LARGEST_ID
 
-__all__ = ["Changes", "authorization", "bundle_changes", "changes", "check_body", "number", "patch_changes"]
+__all__ = [
+    "Changes",
+    "authorization",
+    "bundle_changes",
+    "changes",
+    "check_body",
+    "number",
+    "patch_changes",
+]
 
 Changes: TypeAlias = dict[str, object]
 
@@ -40,13 +48,16 @@ def authorization(token: str | None, username: str | None, password: str | None)
         raise UsageError("a user name and a password belong together", hint="Give both, or a token.")
     if ":" in username:
         raise UsageError("the user name has a colon, at which a header would end it")
-    credentials = b64encode(f"{username}:{password}".encode()).decode()
+    try:
+        credentials = b64encode(f"{username}:{password}".encode()).decode()
+    except UnicodeEncodeError:
+        raise UsageError("the user name or the password has characters that no text has") from None
     return f"Basic {credentials}", credentials
 
 
 def number(value: int, what: str) -> str:
     """`value` as a segment of a path; raises `UsageError` if nothing has it for an id."""
-    if type(value) is not int or value <= 0:
+    if type(value) is not int or not 0 < value <= LARGEST_ID:
         raise UsageError(f"the id of {what} is a number more than 0")
     return str(value)
 
@@ -130,7 +141,7 @@ def _bounded(name: str, text: str, longest: int) -> str:
 def _address(text: str) -> str:
     try:
         url = URL(text)
-    except ValueError:
+    except (ValueError, IndexError):  # an index error is what yarl makes of "http://[]@"
         url = URL()
     if url.scheme not in {"http", "https", "ftp", "ftps"} or not url.host or re.search(r"\s", text):
         raise UsageError(

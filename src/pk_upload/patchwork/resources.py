@@ -70,8 +70,14 @@ class Dated(Resource, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.date is not None:
-            aware = self.date.replace(tzinfo=UTC) if self.date.tzinfo is None else self.date.astimezone(UTC)
-            msgspec.structs.force_setattr(self, "date", aware)
+            msgspec.structs.force_setattr(self, "date", _in_utc(self.date))
+
+
+def _in_utc(date: datetime) -> datetime:
+    try:
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the moment is none that a calendar has") from None
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,9 +230,9 @@ class Comment(Dated, frozen=True, kw_only=True):
     web_url: str | UnsetType = UNSET
     msgid: str = ""
     list_archive_url: str | UnsetType | None = UNSET
-    subject: str = ""
+    subject: str | None = None
     submitter: Person | None = None
-    content: str = ""
+    content: str | None = None
     headers: Headers | UnsetType = UNSET
     addressed: bool | UnsetType | None = UNSET
 

@@ -157,6 +157,8 @@ class Site(Client):
         what: str = "",
         since: Version = VERSIONS[0],
     ) -> Listing[R]:
+        if limit is not None and limit < 0:
+            raise UsageError("a limit is a number of items, 0 or more")
         resource = path.rpartition("/")[2]
         asked = query(resource, filters or {}, order)
         size = self._per_page if limit is None else max(1, min(self._per_page, limit))
@@ -168,7 +170,7 @@ class Site(Client):
             parameters = [*asked.pairs, ("per_page", str(size)), *where]
             reply = await self._http.ask("GET", f"{address}?{urlencode(parameters)}")
             items = decode(reply.body, list[kind], f"GET {self._shown(path)}")  # type: ignore[valid-type]
-            return Page(items, read_links(reply.headers))
+            return Page(items, read_links(reply.link))
 
         return Listing(fetch, limit=0 if asked.empty else limit)
 
@@ -185,17 +187,18 @@ class Site(Client):
         """The path for a message: who takes the token for an identifier puts it there."""
         return self._http.plain(f"/api/{path}/")
 
-    def _at_home(self, address: object) -> str:
+    def _at_home(self, address: object, *, query: str = "") -> URL:
         """`address`, from the body of an answer, on the site that was asked, path and query as they are.
 
         Behind a proxy a site may take itself for another host, or forget about TLS; and no other host is to
         be told who asks.
         """
         try:
-            there = URL(address if isinstance(address, str) else "", encoded=True)
-            path = there.raw_path_qs
+            path = URL(address if isinstance(address, str) else "", encoded=True).raw_path_qs
         except ValueError:
             path = ""
-        usable(address, "mbox", len(path) > 1)
+        # Behind anything but a slash it would be a part of the host.
+        usable(address, "mbox", path.startswith("/") and len(path) > 1)
         home = URL(self.url)
-        return f"{home.scheme}://{home.raw_authority}{path}"
+        more = f"{'&' if '?' in path else '?'}{query}" if query else ""
+        return URL(f"{home.scheme}://{home.raw_authority}{path}{more}", encoded=True)

@@ -90,6 +90,8 @@ async def _start_job(run: Run, version: Version) -> str:
             if again:
                 run.warn(f"the service lost upload {run.upload.upload_id}; it starts over")
         except BadRequest as error:
+            if error.status != 400:  # what is refused is a value, and not the upload
+                raise
             await run.journal.record(UploadDropped())  # or every later run would resume the failure
             raise UploadFailed(
                 f"the service does not take the upload: {error.message}", hint=UPLOAD_AGAIN
