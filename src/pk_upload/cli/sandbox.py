@@ -1,4 +1,4 @@
-"""`pk-upload sandbox`: a local PatchKit, and a local Kickfolio, to try things against."""
+"""`pk-upload sandbox`: a local PatchKit, a local Kickfolio and a local Patchwork, to try things against."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pk_upload.sandbox.faults import parse_fault
 
 if TYPE_CHECKING:
     from pk_upload.sandbox import Sandbox
+    from pk_upload.sandbox.patchwork.seeding import Seeded
 
 __all__ = ["sandbox"]
 
@@ -30,9 +31,13 @@ EPILOG = """\
 Examples:
   pk-upload sandbox
   pk-upload sandbox --port 0 --fault status=503:count=3 --json
+  pk-upload sandbox --seed-mbox list.mbox
 
 Here --api-key is the key that the sandbox asks for, "sandbox" unless given; keys and tokens of the
 environment are left alone.
+
+The token of Patchwork is that of the user "maintainer"; with "-submitter" and "-reader" behind it, it is that
+of the users of these names, the first of whom is who sent the first patch. It is their password too.
 
 """ + "\n\n".join(f"\b\n{paragraph}" for paragraph in FAULTS_HELP.strip().split("\n\n"))
 
@@ -93,6 +98,22 @@ class _Token(click.ParamType):  # type: ignore[type-arg]  # not generic in all o
     is_flag=True,
     help="Let Kickfolio fetch bundles from any host, not from this machine alone.",
 )
+@click.option(
+    "--patchwork-token",
+    default=SANDBOX_KEY,
+    show_default=True,
+    metavar="TOKEN",
+    type=_Token(),
+    help="What Patchwork asks its maintainer for.",
+)
+@click.option(
+    "--seed-mbox",
+    "seeds",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="An mbox whose mails become Patchwork's patches; may be repeated.",
+)
 @click.option("--fault", "faults", multiple=True, metavar="SPEC", type=_FaultSpec(), help="See below.")
 @global_options
 @click.pass_obj
@@ -103,9 +124,11 @@ def sandbox(
     data_dir: str | None,
     kickfolio_token: str,
     fetch_anywhere: bool,
+    patchwork_token: str,
+    seeds: tuple[Path, ...],
     faults: tuple[str, ...],
 ) -> Errand:
-    """Runs a server that behaves like PatchKit, and like Kickfolio, until it is interrupted."""
+    """Runs a server that behaves like PatchKit, Kickfolio and Patchwork until it is interrupted."""
     key = settings.given.get("api_key") or SANDBOX_KEY
 
     async def work(desk: Desk) -> None:
@@ -123,12 +146,24 @@ def sandbox(
             faults=faults,
             kickfolio_token=kickfolio_token,
             fetch_anywhere=fetch_anywhere,
+            patchwork_token=patchwork_token,
+            seed_mbox=seeds,
         )
         async with running as server:
+            for seeded in server.seeded:
+                _tell(desk, seeded)
             desk.answer(_welcome(server))
             await anyio.sleep_forever()
 
     return Errand(work)
+
+
+def _tell(desk: Desk, seeded: Seeded) -> None:
+    """Warn of the mails that came to nothing."""
+    for sentence in seeded.left_out:
+        desk.emit(Warned(sentence.removesuffix(".")))
+    if seeded.more:
+        desk.emit(Warned(f"{seeded.more} more mails of {seeded.path} are left out"))
 
 
 def _place(data_dir: str | None) -> Path:
@@ -151,7 +186,10 @@ def _welcome(server: Sandbox) -> Answer:
         "# Kickfolio is there too:\n"
         f"{export} KICKFOLIO_URL={server.kickfolio_url}\n"
         f"{export} KICKFOLIO_AUTH_TOKEN={shlex.quote(server.kickfolio_token)}\n"
-        "pk-upload kickfolio app create --name my-app"
+        "pk-upload kickfolio app create --name my-app\n"
+        "# And Patchwork:\n"
+        f"{export} PATCHWORK_URL={server.patchwork_url}\n"
+        f"{export} PATCHWORK_TOKEN={shlex.quote(server.patchwork_token)}"
     )
     told = {
         "url": server.url,
@@ -159,6 +197,8 @@ def _welcome(server: Sandbox) -> Answer:
         "data_dir": str(server.data_dir),
         "kickfolio_url": server.kickfolio_url,
         "kickfolio_auth_token": server.kickfolio_token,
+        "patchwork_url": server.patchwork_url,
+        "patchwork_token": server.patchwork_token,
     }
     return Answer(told, text, candid=True)
 

@@ -31,6 +31,7 @@ class Server:
     places: Places
     api_key: str = field(repr=False)
     kickfolio_token: str = field(repr=False)
+    patchwork_tokens: Mapping[str, str] = field(repr=False)
     fetch_anywhere: bool
     signing_key: bytes = field(repr=False)
     faults: FaultPlan

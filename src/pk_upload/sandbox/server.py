@@ -18,6 +18,10 @@ from pk_upload.sandbox.faults import FaultPlan
 from pk_upload.sandbox.kickfolio import answers as kickfolio_answers
 from pk_upload.sandbox.kickfolio import auth as kickfolio_auth
 from pk_upload.sandbox.kickfolio.fetching import fetch_forever
+from pk_upload.sandbox.patchwork import answers as patchwork_answers
+from pk_upload.sandbox.patchwork import router as patchwork_router
+from pk_upload.sandbox.patchwork.auth import tokens_of
+from pk_upload.sandbox.patchwork.seeding import ensure_project, prepare, seed
 from pk_upload.sandbox.places import Places, SandboxError
 from pk_upload.sandbox.publishing import publish_forever
 from pk_upload.sandbox.router import clean_path, is_kickfolio, resolve
@@ -25,10 +29,11 @@ from pk_upload.sandbox.store import Store
 from pk_upload.sandbox.worker import recover, work_forever
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from pk_upload.sandbox.arrivals import Arrival
+    from pk_upload.sandbox.patchwork.seeding import Seeded
     from pk_upload.sandbox.router import Route
 
 __all__ = ["Sandbox", "serve"]
@@ -44,13 +49,19 @@ _FAREWELL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running sandbox: its address, its key, where its data is, and its Kickfolio's address and token."""
+    """A running sandbox: its address, its key, where its data is, and where its other services are.
+
+    `patchwork_token` is the maintainer's; `seeded` says what came of each mbox.
+    """
 
     url: str
     api_key: str = field(repr=False)
     data_dir: Path
     kickfolio_url: str
     kickfolio_token: str = field(repr=False)
+    patchwork_url: str
+    patchwork_token: str = field(repr=False)
+    seeded: tuple[Seeded, ...] = ()
 
 
 @asynccontextmanager
@@ -64,27 +75,51 @@ async def serve(
     pace: float = 1.0,
     kickfolio_token: str = "sandbox",  # noqa: S107 - printed in every help, so no secret
     fetch_anywhere: bool = False,
+    patchwork_token: str = "sandbox",  # noqa: S107 - as for Kickfolio
+    seed_mbox: Sequence[Path] = (),
 ) -> AsyncIterator[Sandbox]:
     """Run a sandbox on `data_dir`, which is made if need be and keeps everything across restarts.
 
     Port 0 is any free one. `faults` are described in `FAULTS_HELP`. Publishing takes `pace` seconds.
     Kickfolio's bundles are fetched from loopback addresses alone unless `fetch_anywhere` is true.
-    FaultError when a fault is not well written; SandboxError, an OSError, when the directory cannot be used
-    or the port is taken; ValueError when `api_key` or `kickfolio_token` is empty. What was running when the
-    context ends goes on when it is entered again.
+    Patchwork's `patchwork_token` is its maintainer's, and with `-submitter` or `-reader` behind it that of
+    another user; the mails of the mboxes in `seed_mbox` become its patches, unless it has them already.
+    FaultError when a fault is not well written; SandboxError, an OSError, when the directory cannot be used,
+    the port is taken or a file is no mbox; ValueError when the API key or a token is empty. What was running
+    when the context ends goes on when it is entered again.
     """
-    if not api_key or not kickfolio_token:
-        raise ValueError("the API key and the token must not be empty: the server would let everybody in")
+    if not api_key or not kickfolio_token or not patchwork_token:
+        raise ValueError("the API key and the tokens must not be empty: the server would let everybody in")
     plan = FaultPlan.parse(faults)
     places = Places.prepare(data_dir)
     store = Store(places.database)
     try:
         server = Server(
-            store, places, api_key, kickfolio_token, fetch_anywhere, store.signing_key(), plan, pace
+            store,
+            places,
+            api_key,
+            kickfolio_token,
+            tokens_of(patchwork_token),
+            fetch_anywhere,
+            store.signing_key(),
+            plan,
+            pace,
         )
+        prepare(store.patchwork)
+        seeded = await seed(store.patchwork, seed_mbox)
+        ensure_project(store.patchwork)
         recover(server)
         async with _workers(server), _listening(server, host, port) as url:
-            yield Sandbox(url, api_key, data_dir, f"{url}/kickfolio", kickfolio_token)
+            yield Sandbox(
+                url,
+                api_key,
+                data_dir,
+                f"{url}/kickfolio",
+                kickfolio_token,
+                f"{url}/patchwork",
+                patchwork_token,
+                (*seeded,),
+            )
     finally:
         store.close()
 
@@ -141,9 +176,9 @@ async def _listening(server: Server, host: str, port: int) -> AsyncIterator[str]
 
 
 async def _answer(server: Server, request: web.BaseRequest) -> web.StreamResponse:
-    path = clean_path(request.raw_path)
+    path = _path(request)
     what = _described(request, path)
-    refused = kickfolio_answers.refusal if is_kickfolio(path) else refusal
+    refused = _refusal(path)
     if "Content-Range" in request.headers:
         _log.debug("%s arrives", what)  # its body may take long, and the answer may never come to be
     try:
@@ -164,6 +199,19 @@ async def _answer(server: Server, request: web.BaseRequest) -> web.StreamRespons
     return response
 
 
+def _path(request: web.BaseRequest) -> str:
+    """The path, as it came for Patchwork, where it matters how it ends, and else as the router knows it."""
+    path = request.raw_path.partition("?")[0]
+    return path if patchwork_router.is_patchwork(path) else clean_path(path)
+
+
+def _refusal(path: str) -> Callable[[Problem], web.Response]:
+    """What puts a problem into the words of the service that the path is of."""
+    if patchwork_router.is_patchwork(path):
+        return patchwork_answers.refusal
+    return kickfolio_answers.refusal if is_kickfolio(path) else refusal
+
+
 def _described(request: web.BaseRequest, path: str) -> str:
     """The request for the log: the path without its query, which may hold the key, and the bytes it is of."""
     span = request.headers.get("Content-Range")
@@ -174,7 +222,8 @@ async def _dispatch(
     server: Server, request: web.BaseRequest, path: str, arrival: Arrival
 ) -> web.StreamResponse:
     auth.refuse_web_page(request)
-    route, params = resolve(request.method, path)
+    find = patchwork_router.resolve if patchwork_router.is_patchwork(path) else resolve
+    route, params = find(request.method, path)
     call = Call(request, server, arrival, params, server.faults.draw(route.endpoint, request.method))
 
     async def handler(call: Call) -> web.StreamResponse:

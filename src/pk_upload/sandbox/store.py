@@ -1,4 +1,4 @@
-"""All that the sandbox knows: apps, versions, jobs and locks, beside them its uploads, and its Kickfolio."""
+"""All that the sandbox knows: apps, versions, jobs and locks, and what its other services keep."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pk_upload.sandbox.database import Database
 from pk_upload.sandbox.kickfolio.table import KickfolioTable
+from pk_upload.sandbox.patchwork.table import PatchworkTable
 from pk_upload.sandbox.records import App, Job, Version
 from pk_upload.sandbox.upload_table import UploadTable
 
@@ -43,6 +44,7 @@ class Store:
         self._db = Database(path)
         self.uploads = UploadTable(self._db)
         self.kickfolio = KickfolioTable(self._db)
+        self.patchwork = PatchworkTable(self._db)
 
     def close(self) -> None:
         """Let go of the database."""
