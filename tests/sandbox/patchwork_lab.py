@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-STATES = ("new", "under-review", "accepted", "rejected", "rfc", "not-applicable")
-STATES += ("changes-requested", "awaiting-upstream", "superseded", "deferred")
+STATES = [
+    *("new", "under-review", "accepted", "rejected", "rfc", "not-applicable"),
+    *("changes-requested", "awaiting-upstream", "superseded", "deferred"),
+]
 SIZES = (5, 3, 1, 8, 2, 12, 4, 1, 6, 5, 3, 1, 8, 2, 12, 4, 1, 6, 5, 4, 1, 8, 2, 4)
 """How many patches each of the first 24 series has."""
 ALONE = frozenset({3, 8, 12, 17, 21})

@@ -1,4 +1,4 @@
-"""Mboxes to download: a patch, a cover letter, a series or a bundle, as `git am` takes them."""
+"""Mboxes to download, as `git am` takes them: a patch, a cover letter, a series, a bundle; and diffs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pk_upload.sandbox.patchwork.asked import Asked
     from pk_upload.sandbox.patchwork.records import Bundle, Cover, Letter, Patch
 
-__all__ = ["send_bundle", "send_mail", "send_series"]
+__all__ = ["send_bundle", "send_diff", "send_mail", "send_series"]
 
 _TRAILER = re.compile(r"^(?:[A-Za-z][A-Za-z-]*-by|Fixes): .*$", re.MULTILINE)
 """What a comment adds to the patch that it is on."""
@@ -32,19 +32,38 @@ _MOST_COMMENTS = 1000
 
 async def send_mail(asked: Asked) -> web.StreamResponse:
     """GET a patch or a cover letter; with `series`, a patch behind those that come before it."""
-    project = asked.tables.people.project_by_name(asked.params["link"])
-    msgid = f"<{asked.params['msgid'].replace('%2F', '/')}>"
-    if project is None:
+    if asked.params["kind"] == "patch":
+        patch = _named_patch(asked)
+        return await _send(asked, f"{_file_name(patch.name)}.patch", [*_before(asked, patch), patch])
+    cover = asked.tables.mails.cover_of_message(*_named(asked))
+    if cover is None:
         raise NoPage
-    if asked.params["kind"] == "cover":
-        cover = asked.tables.mails.cover_of_message(msgid, project.id)
-        if cover is None:
-            raise NoPage
-        return await _send(asked, f"{_file_name(cover.name)}.mbox", [cover])
-    patch = asked.tables.mails.patch_of_message(msgid, project.id)
+    return await _send(asked, f"{_file_name(cover.name)}.mbox", [cover])
+
+
+async def send_diff(asked: Asked) -> web.StreamResponse:
+    """GET the diff of a patch, without its mail."""
+    patch = _named_patch(asked)
+    diff = asked.tables.mails.letter("patch", patch.id).diff
+    if diff is None:
+        raise NoPage
+    name = f"attachment; filename={_file_name(patch.name)}.diff"
+    return web.Response(text=diff, content_type="text/x-patch", headers={"Content-Disposition": name})
+
+
+def _named_patch(asked: Asked) -> Patch:
+    patch = asked.tables.mails.patch_of_message(*_named(asked))
     if patch is None:
         raise NoPage
-    return await _send(asked, f"{_file_name(patch.name)}.patch", [*_before(asked, patch), patch])
+    return patch
+
+
+def _named(asked: Asked) -> tuple[str, int]:
+    """The id of the mail that the path names, and of its project."""
+    project = asked.tables.people.project_by_name(asked.params["link"])
+    if project is None:
+        raise NoPage
+    return f"<{asked.params['msgid'].replace('%2F', '/')}>", project.id
 
 
 def _before(asked: Asked, patch: Patch) -> list[Patch]:

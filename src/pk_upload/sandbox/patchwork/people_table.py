@@ -52,17 +52,14 @@ class PeopleTable:
 
     # Projects
 
-    def create_project(
-        self, name: str, link_name: str, list_id: str, list_email: str, archive: str = ""
-    ) -> Project:
+    def create_project(self, name: str, link_name: str, list_id: str, list_email: str) -> Project:
         """A new project; its name in links gets a number where there is one of that name."""
         link, number = link_name, 2
         while self._db.value("SELECT 1 FROM patchwork_project WHERE link_name = ?", link):
             link, number = f"{link_name}-{number}", number + 1
         self._db.execute(
-            "INSERT INTO patchwork_project (name, link_name, list_id, list_email, list_archive_url)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (name, link, list_id, list_email, archive),
+            "INSERT INTO patchwork_project (name, link_name, list_id, list_email) VALUES (?, ?, ?, ?)",
+            (name, link, list_id, list_email),
         )
         project = self.project_of_list(list_id)
         if project is None:

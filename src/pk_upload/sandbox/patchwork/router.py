@@ -89,6 +89,7 @@ def _endpoint(
 
 
 _MAIL = "/project/{link}/{kind:patch|cover}/{msgid}/mbox/"
+_DIFF = "/project/{link}/patch/{msgid}/raw/"
 _COMMENTS = "/{parent:patches|covers}/{id}/comments/"
 ENDPOINTS = (
     _endpoint("patchwork-index", "/", GET=index.show_index),
@@ -152,6 +153,7 @@ ENDPOINTS = (
         DELETE=bundles.delete_bundle,
     ),
     _endpoint("patchwork-mbox", _MAIL, in_api=False, GET=downloads.send_mail),
+    _endpoint("patchwork-mbox", _DIFF, in_api=False, GET=downloads.send_diff),
     _endpoint("patchwork-mbox", "/series/{id}/mbox/", in_api=False, GET=downloads.send_series),
     _endpoint("patchwork-mbox", "/bundle/{owner}/{name}/mbox/", in_api=False, GET=downloads.send_bundle),
 )
