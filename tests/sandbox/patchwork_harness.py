@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,7 +121,7 @@ class PatchworkClient:
 
     async def call(self, verb: str, path: str, body: Any = None, **how: Any) -> Answer:
         """The answer at `path` behind the version, to a `body` as JSON, or as it is if it is text."""
-        if isinstance(body, str | bytes):
+        if isinstance(body, str | bytes | io.BytesIO):
             how["data"] = body
             how["headers"] = {"Content-Type": "application/json"} | how.get("headers", {})
         elif body is not None:

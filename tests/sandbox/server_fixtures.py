@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kickfolio_harness import Host, KickfolioClient, bundle_host, kickfolio_client
+from patchwork_harness import PatchworkClient, patchwork_client, series, write_mbox
 from server_harness import Client, FakeProcessing, sandbox_client
 
 from pk_upload.sandbox import processing
@@ -39,3 +40,11 @@ async def kickfolio(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Kickfol
 async def host(anyio_backend: str) -> AsyncIterator[Host]:
     async with bundle_host() as host:
         yield host
+
+
+@pytest.fixture
+async def patchwork(anyio_backend: str, tmp_path: Path) -> AsyncIterator[PatchworkClient]:
+    """A client of a Patchwork with two series of three patches, ids 1 to 3 and 4 to 6, by one sender."""
+    mbox = write_mbox(tmp_path / "list.mbox", [*series(1), *series(2)])
+    async with patchwork_client(tmp_path / "data", mbox) as client:
+        yield client

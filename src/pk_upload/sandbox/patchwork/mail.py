@@ -32,7 +32,7 @@ _LONGEST_LIST = 200
 
 _ID = re.compile(r"<([^<>]{1,250})>")
 _EMAIL = re.compile(r"[^\s@<>\"(),]+@[^\s@<>\"(),]+")
-_LIST = re.compile(r"(.*)<([A-Za-z0-9][A-Za-z0-9._-]*)>")
+_LIST = re.compile(r"(?:(.*)<)?([A-Za-z0-9][A-Za-z0-9._-]*)>?")
 _DIFF_TYPES = {"text/x-patch", "text/x-diff"}
 
 
@@ -94,7 +94,7 @@ def _read(message: Message, data: bytes) -> Mail:
         email=address,
         references=tuple(_references(first)),
         list_id=named[2].lower() if named else None,
-        list_name=(one_line(named[1]).strip('" ') or None) if named else None,
+        list_name=(one_line(named[1]).strip('" ') or None) if named and named[1] else None,
         receivers=_receivers(first),
         headers=_grouped(fields),
         content=content,
