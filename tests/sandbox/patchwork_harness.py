@@ -16,6 +16,7 @@ from pk_upload.sandbox import Sandbox, serve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
 TOKEN = "token-of-the-sandbox"
@@ -55,7 +56,7 @@ def mail(
     heads += [f"In-Reply-To: <{answers}>"] if answers else []
     heads += [f"List-Id: {list_id}"] if list_id else []
     heads += [f"{name.replace('_', '-')}: {value}" for name, value in more.items()]
-    return "\n".join((*heads, "", body, ""))
+    return "\n".join((*heads, "", body if body.endswith("\n") else f"{body}\n", ""))
 
 
 def write_mbox(path: Path, mails: Sequence[str]) -> Path:
@@ -149,3 +150,13 @@ async def patchwork_client(
         aiohttp.ClientSession() as session,
     ):
         yield PatchworkClient(session, sandbox)
+
+
+class Seed:
+    """Seeds a sandbox with mails."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def client(self, *mails: str) -> AbstractAsyncContextManager[PatchworkClient]:
+        return patchwork_client(self.folder / "data", write_mbox(self.folder / "m", mails))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kickfolio_harness import Host, KickfolioClient, bundle_host, kickfolio_client
-from patchwork_harness import PatchworkClient, patchwork_client, series, write_mbox
+from patchwork_harness import PatchworkClient, Seed, patchwork_client, series, write_mbox
 from server_harness import Client, FakeProcessing, sandbox_client
 
 from pk_upload.sandbox import processing
@@ -48,3 +48,8 @@ async def patchwork(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Patchwo
     mbox = write_mbox(tmp_path / "list.mbox", [*series(1), *series(2)])
     async with patchwork_client(tmp_path / "data", mbox) as client:
         yield client
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Seed:
+    return Seed(tmp_path)
