@@ -20,10 +20,8 @@ async def test_it_lists_patches_of_several_states_and_people(patchwork: Patchwor
     assert await ids(patchwork, path) == [6, 5, 4]
     people = await ids(patchwork, "/people/?q=Carl+Contributor&project=lab")
     submitters = "&".join(f"submitter={number}" for number in people)
-    assert await ids(patchwork, f"/patches/?state=new&{submitters}&per_page=2&order=date,id&project=lab") == [
-        1,
-        4,
-    ]
+    path = f"/patches/?state=new&{submitters}&per_page=2&order=date,id&project=lab"
+    assert await ids(patchwork, path) == [1, 2]
 
 
 async def test_it_updates_a_patch_with_a_form(patchwork: PatchworkClient) -> None:
