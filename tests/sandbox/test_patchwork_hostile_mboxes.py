@@ -20,6 +20,13 @@ async def test_mails_of_no_use_are_left_out_with_a_reason(seed: Seed) -> None:
         mail("[PATCH] nobody", diff(1), msgid="a@x", sender="nobody"),
         mail("[PATCH] big", "x" * LARGEST_MESSAGE, msgid="b@x"),
         mail("[PATCH] nested", nested, msgid="c@x", Content_Type="multipart/mixed; boundary=b0"),
+        mail("[PATCH] digest", "--x\n\n" * 100_000, msgid="g@x", Content_Type="multipart/digest; boundary=x"),
+        mail(
+            "[PATCH] rfc822",
+            "Content-Type: message/rfc822\n\n" * 9999,
+            msgid="h@x",
+            Content_Type="message/rfc822",
+        ),
         mail("[PATCH] head", diff(1), msgid="d@x", X_Long="x" * 200_000),
         mail("[PATCH] heads", diff(1), msgid="e@x", **{f"X_{n}": "x" for n in range(600)}),
         mail("[PATCH] good", diff(1), msgid="f@x"),
@@ -31,11 +38,13 @@ async def test_mails_of_no_use_are_left_out_with_a_reason(seed: Seed) -> None:
         assert [reason for _, _, reason in told] == [
             "does not say who sent it.",
             "is larger than 4 MiB.",
-            "has too many parts in one another.",
+            "has too many parts.",
+            "has too many parts.",
+            "is no well-formed mail.",
             "has a head that is too large.",
             "has too many headers.",
         ]
-        assert [who for who, _, _ in told] == [f"Mail {n} of {seeded.path}" for n in (1, 2, 3, 4, 5)]
+        assert [who for who, _, _ in told] == [f"Mail {n} of {seeded.path}" for n in range(1, 8)]
 
 
 async def test_no_more_is_told_than_somebody_reads(seed: Seed) -> None:
@@ -72,6 +81,7 @@ async def test_oddities_do_no_harm(seed: Seed) -> None:
         mail("[PATCH] bytes \udcff\udcfe", f"\udcff\n\n{diff(1)}", msgid="j@x"),
         mail("[PATCH] hunk", "--- a/x\n+++ b/x\n@@ -1,999999999 +1,2 @@\n-x\n", msgid="k@x"),
         mail("", diff(1), msgid="l@x"),
+        mail("[PATCH] inner", f"He wrote:\nFrom me Mon Jan  6 16:00:00 2025\n\n{diff(1)}", msgid="n@x"),
         mail("[PATCH] quoted", f"Hello\n>From me\n>>From you\n\n{diff(1)}", msgid="m@x"),
     ]
     async with seed.client(*mails) as client:

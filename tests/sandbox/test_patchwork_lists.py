@@ -191,6 +191,7 @@ async def test_bundles_are_filtered_among_those_that_the_client_may_see(lab: Pat
 async def test_a_time_with_a_zone_breaks_it_as_it_breaks_a_server(lab: PatchworkClient, moment: str) -> None:
     answer = await lab.call("GET", f"/patches/?since={moment}")
     assert (answer.status, answer.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
+    assert "without a zone" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ async def test_a_patch_is_written_to_by_maintainer_submitter_and_delegate(tmp_pa
             for verb in ("PATCH", "PUT"):
                 await refused(client, verb, f"/patches/{patch}/", {"state": "new"}, told, 403, token=token)
         await refused(client, "POST", "/patches/4/checks/", {"state": "fail"}, DENIED, 403, token=SUBMITTER)
+        await refused(client, "PATCH", "/patches/1/", {"related": [4]}, DENIED, 403, token=SUBMITTER)
+        await client.done("PATCH", "/patches/1/", {"related": [2]}, token=SUBMITTER)
         await client.done("POST", "/patches/1/checks/", {"state": "fail"}, token=SUBMITTER)
         await refused(
             client, "PATCH", "/patches/99/", {}, {"detail": "No Patch matches the given query."}, 404

@@ -27,7 +27,7 @@ _BINARY = re.compile(r"GIT binary patch$|(?:literal|delta) [0-9]+$|[A-Za-z][\x21
 _ADDRESS = r"(?:git|ssh|https?|git\+ssh)://\S+(?:[ \t]+\S+)?"
 _PULLED = re.compile(rf"available in the git repository at:\s+({_ADDRESS})", re.IGNORECASE)
 _PLEASE = re.compile(r"\bplease\s+pull\b|\bpull\s+please\b|\bgit\s+pull\b", re.IGNORECASE)
-_ON_A_LINE = re.compile(rf"^\s*(?:git pull )?({_ADDRESS})\s*$", re.MULTILINE)
+_ON_A_LINE = re.compile(rf"^[ \t]*(?:git pull )?({_ADDRESS})[ \t]*$", re.MULTILINE)
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ __all__ = ["Mail", "Unreadable", "read_mail"]
 LARGEST_HEAD = 128 * 1024
 MOST_HEADERS = 500
 _MOST_BOUNDARIES = 20
+_MOST_PARTS = 20_000
 _MOST_REFERENCES = 200
 _LONGEST_HEADER = 8 * 1024
 _LONGEST_ADDRESS = 254
@@ -32,6 +33,7 @@ _LONGEST_LIST = 200
 
 _ID = re.compile(r"<([^<>]{1,250})>")
 _EMAIL = re.compile(r"[^\s@<>\"(),]+@[^\s@<>\"(),]+")
+_BETWEEN = re.compile(r"[\s,<>\"();:]+")
 _LIST = re.compile(r"(?:(.*)<)?([A-Za-z0-9][A-Za-z0-9._-]*)>?")
 _DIFF_TYPES = {"text/x-patch", "text/x-diff"}
 
@@ -67,8 +69,9 @@ def read_mail(data: bytes) -> Mail:
     head = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
     if len(head) > LARGEST_HEAD:
         raise Unreadable("has a head that is too large")
-    if data.lower().count(b"boundary") > _MOST_BOUNDARIES:
-        raise Unreadable("has too many parts in one another")
+    boundaries = data.lower().count(b"boundary")
+    if boundaries > _MOST_BOUNDARIES or (boundaries and data.count(b"\n--") > _MOST_PARTS):
+        raise Unreadable("has too many parts")
     try:
         return _read(email.message_from_bytes(data), data)
     except (RecursionError, email.errors.MessageError, ValueError, LookupError, TypeError) as error:
@@ -131,8 +134,8 @@ def _references(first: Mapping[str, str]) -> Iterable[str]:
 
 
 def _receivers(first: Mapping[str, str]) -> frozenset[str]:
-    found = _EMAIL.findall(f"{first.get('to', '')} {first.get('cc', '')}")
-    return frozenset(address.lower() for address in found)
+    words = _BETWEEN.split(f"{first.get('to', '')} {first.get('cc', '')}")
+    return frozenset(word.lower() for word in words if "@" in word)
 
 
 def _date(text: str) -> datetime | None:

@@ -55,8 +55,6 @@ def read_messages(file: BinaryIO) -> Iterator[bytes | None]:
             size += len(line)
             if size <= LARGEST_MESSAGE:
                 lines.append(line[1:] if whole and _QUOTED.match(line) else line)
-            elif lines:
-                lines = []
             blank = whole and not line.strip(b"\r\n")
         whole = line.endswith(b"\n")
     if begun:
