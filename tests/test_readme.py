@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import plistlib
 import re
@@ -16,6 +17,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from patchwork_harness import series, write_mbox
 
 from processes import SandboxProcess, sandbox_process
 
@@ -39,6 +41,9 @@ def test_every_command_is_run_by_a_test() -> None:
         "run",
         "kickfolio",
         "bundle",
+        "patchwork",
+        "review",
+        "patches",
         "sandbox",
         "library",
         "benchmark",
@@ -197,6 +202,51 @@ def test_the_library_sample_for_kickfolio(sandbox: SandboxProcess, bundle_url: s
         text=True,
     )
     assert done.stdout == "ready 1.4.3 My game com.example.game\n"
+
+
+@pytest.fixture
+def patchwork(tmp_path: Path, build: Path) -> Iterator[dict[str, str]]:
+    """The environment for a sandbox that has patches too."""
+    seed = write_mbox(tmp_path / "list.mbox", series(1))
+    with sandbox_process(tmp_path / "data", "--seed-mbox", str(seed)) as process:
+        own = {"PATCHWORK_URL": f"{process.url}/patchwork", "PATCHWORK_TOKEN": "sandbox"}
+        yield {**environment(process), **own}
+
+
+def test_the_commands_for_patchwork(patchwork: dict[str, str], build: Path) -> None:
+    [block], [push] = blocks("patchwork"), blocks("review")
+    first, *commands = block.splitlines()
+    assert first.startswith("export PATCHWORK_URL=")
+    for command in [*commands, push]:
+        done = subprocess.run(
+            ["bash", "-ec", command],
+            cwd=build.parent,
+            env=patchwork,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout
+    listed = [sys.executable, "-m", "pk_upload", "patchwork", "check", "list", "2", "--json"]
+    checks = json.loads(subprocess.run(listed, env=patchwork, check=True, capture_output=True).stdout)
+    assert [check["state"] for check in checks if check["context"] == "pk-upload"] == ["pending", "success"]
+    assert checks[-1]["target_url"].endswith("/versions/1")
+
+
+def test_the_library_sample_for_patchwork(patchwork: dict[str, str], build: Path) -> None:
+    [program] = blocks("patches")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=build.parent,
+        env=patchwork,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    *patches, last = done.stdout.splitlines()
+    assert len(patches) == 3
+    assert last == "1 ['pending', 'success']"
 
 
 def test_the_benchmarks_are_started_as_printed() -> None:
