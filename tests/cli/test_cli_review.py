@@ -1,0 +1,183 @@
+"""`push --check`: a patch on Patchwork is told how a release goes, and nothing of that changes it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_harness import Done, Live, finish, pk, sandbox, start
+from patchwork_harness import series, write_mbox
+
+from pk_upload.cli import settings
+from pk_upload.verdict import CONTEXT
+
+NOBODY = "http://127.0.0.1:1"
+SLOW = ("--limit-rate", "20K", "--chunk-size", "20K", "--concurrency", "1", "--progress", "json")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A sandbox with patches, which is both services."""
+    folder = tmp_path_factory.mktemp("review")
+    seed = write_mbox(folder / "m", series(1, 20))
+    with sandbox(folder / "data", "--seed-mbox", str(seed)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def patches() -> Iterator[int]:
+    return iter(range(1, 21))
+
+
+@pytest.fixture
+def patch(patches: Iterator[int]) -> int:
+    """A patch of which nobody was told anything so far."""
+    return next(patches)
+
+
+def environment(site: Live) -> dict[str, str | None]:
+    return {**site.env, "PATCHWORK_URL": f"{site.url}/patchwork", "PATCHWORK_TOKEN": "sandbox"}
+
+
+def push(site: Live, source: Path, *arguments: str, **env: str | None) -> Done:
+    flags = ("--app", site.app(), "--label", "1.0", *arguments)
+    return pk("push", source, *flags, env={**environment(site), **env})
+
+
+def told(site: Live, patch: int, context: str = "pk-upload") -> list[tuple[str, str]]:
+    """The states and descriptions of the patch's checks, the oldest first."""
+    done = pk("patchwork", "check", "list", str(patch), "--json", env=environment(site))
+    assert all(check["context"] == context for check in done.json)
+    return [(check["state"], check["description"]) for check in done.json]
+
+
+def under_way(process: subprocess.Popen[str]) -> str:
+    """What the process wrote to stderr until a chunk was confirmed."""
+    assert process.stderr is not None
+    before = ""
+    while '"confirmed"' not in before:
+        before += process.stderr.readline()
+    return before
+
+
+def wait_until_told(site: Live, patch: int) -> None:
+    while not told(site, patch):
+        time.sleep(0.05)
+
+
+def test_a_published_build_is_a_success_with_the_link_of_its_version(
+    site: Live, build: Path, patch: int
+) -> None:
+    done = push(site, build, "--publish", "--json", "--check", str(patch), "--check-context", "nightly")
+    assert done.code == 0, done.out
+    version = done.json["version_id"]
+    assert told(site, patch, "nightly") == [
+        ("pending", "the release has started"),
+        ("success", f"version {version} (1.0) is published"),
+    ]
+    listed = pk("patchwork", "check", "list", str(patch), "--json", env=environment(site)).json
+    assert listed[1]["target_url"] == f"{site.url}/1/apps/{done.json['app']}/versions/{version}"
+    assert "target_url" not in listed[0] or listed[0]["target_url"] is None
+
+
+def test_a_build_that_is_refused_is_a_failure_with_the_reason(site: Live, tmp_path: Path, patch: int) -> None:
+    (tmp_path / "bad.zip").write_bytes(b"this is no ZIP")
+    done = push(site, tmp_path / "bad.zip", "--json", "--check", str(patch))
+    assert done.code == 10
+    [_, (state, reason)] = told(site, patch)
+    assert state == "fail"
+    assert reason == done.error["message"]
+
+
+def test_what_is_left_to_the_service_stays_pending(site: Live, build: Path, patch: int) -> None:
+    assert push(site, build, "--no-wait", "--check", str(patch)).code == 0
+    assert told(site, patch)[1] == ("pending", "version 1 (1.0) was accepted and is being processed")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_push_is_a_failure_until_it_goes_on(
+    site: Live, build: Path, patch: int, signum: int
+) -> None:
+    flags = ("push", build, "--app", site.app(), "--label", "1.0", "--check", str(patch))
+    process = start(*flags, *SLOW, env=environment(site))
+    before = under_way(process)
+    wait_until_told(site, patch)
+    process.send_signal(signum)
+    assert finish(process, before).code == 128 + signum
+    assert told(site, patch) == [
+        ("pending", "the release has started"),
+        ("fail", "the release was interrupted"),
+    ]
+    assert pk(*flags, env=environment(site)).code == 0
+    assert [state for state, _ in told(site, patch)] == ["pending", "fail", "pending", "success"]
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"PATCHWORK_URL": NOBODY}, "cannot be reached"),
+        ({"PATCHWORK_TOKEN": "f" * 40}, "Invalid token."),
+        ({"PATCHWORK_TOKEN": "sandbox-reader"}, "You do not have permission to perform this action."),
+    ],
+)
+def test_a_check_that_cannot_be_posted_is_a_warning(
+    site: Live, build: Path, env: dict[str, str], said: str
+) -> None:
+    done = push(site, build, "--publish", "--json", "--check", "1", **env)
+    assert done.code == 0
+    assert done.json["published"]
+    warnings = re.findall(r"patch 1 is not told that its check is (\w+): .*", done.err)
+    assert warnings == ["pending", "success"]
+    assert said in done.err
+    assert "f" * 40 not in done.err
+
+
+def test_a_rehearsal_tells_nobody(site: Live, build: Path, patch: int) -> None:
+    assert push(site, build, "--dry-run", "--check", str(patch)).code == 0
+    assert told(site, patch) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "said"),
+    [
+        (["--check", "1"], {"PATCHWORK_URL": None}, "no address of Patchwork"),
+        (["--check", "1"], {"PATCHWORK_TOKEN": None}, "no token of Patchwork"),
+        (["--check", "0"], {}, "--check"),
+        (["--check", "one"], {}, "--check"),
+        (["--check", "1", "--check-context", "two words"], {}, "the context 'two words'"),
+        (["--check", "1", "--patchwork-url", "nowhere"], {}, "is not an address"),
+    ],
+)
+def test_mistakes_end_it_before_anything_is_sent(
+    site: Live, build: Path, arguments: list[str], env: dict[str, str | None], said: str
+) -> None:
+    app = site.app()
+    done = pk(
+        "push", build, "--app", app, "--label", "1.0", "--json", *arguments, env={**environment(site), **env}
+    )
+    assert done.code == 2
+    assert said in done.error["message"]
+    assert site.pk("version", "list", "--app", app, "--json").json == []
+
+
+def test_flags_beat_the_environment(site: Live, build: Path, patch: int) -> None:
+    env: dict[str, str | None] = {"PATCHWORK_URL": NOBODY, "PATCHWORK_TOKEN": "f" * 40}
+    own = ("--patchwork-url", f"{site.url}/patchwork", "--patchwork-token", "sandbox")
+    done = push(site, build, "--check", str(patch), *own, **env)
+    assert (done.code, "not told" in done.err) == (0, False)
+    assert [state for state, _ in told(site, patch)] == ["pending", "success"]
+
+
+def test_the_sandbox_of_one_run_has_no_patches(build: Path) -> None:
+    done = pk("push", build, "--sandbox", "--check", "1", "--json")
+    assert done.code == 2
+    assert done.error["message"] == "--sandbox and --check exclude each other"
+
+
+def test_what_is_repeated_is_what_the_library_has() -> None:
+    assert settings.Settings([], {}).check_context == CONTEXT
