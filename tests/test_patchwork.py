@@ -143,6 +143,27 @@ async def test_a_password_is_sent_as_basic_authentication_says(serve: Serve) -> 
     )
 
 
+async def test_who_takes_the_token_for_a_name_does_not_see_it(serve: Serve) -> None:
+    server = await serve(said(PATCH), said({**PROJECT, "maintainers": MAINTAINERS}))
+    error = await failure(server.url, lambda patchwork: patchwork.update_patch(8, delegate=TOKEN))
+    assert type(error) is UsageError
+    assert TOKEN not in f"{error.message} {error.hint}"
+
+
+async def test_a_page_instead_of_an_answer_means_the_address(serve: Serve) -> None:
+    server = await serve(exchanges()["unknown version"].answer())
+    error = await failure(server.url, lambda patchwork: patchwork.patch(8))
+    assert error.hint == UnexpectedAnswer.default_hint
+
+
+@pytest.mark.parametrize("address", ["ftp://ci.example.com/1", "https://ci.example.com:8443/1?a=b#c"])
+async def test_addresses_of_every_kind_a_service_takes_are_sent(serve: Serve, address: str) -> None:
+    server = await serve(said({"id": 1}, 201))
+    async with client(server.url) as patchwork:
+        await patchwork.create_check(8, "success", target_url=address)
+    assert json.loads(server.seen[0].body)["target_url"] == address
+
+
 async def test_nobody_says_nothing(serve: Serve) -> None:
     server = await serve(said(PATCH))
     async with Patchwork(server.url, retry=FAST) as patchwork:
@@ -398,6 +419,7 @@ async def test_the_address_of_an_mbox_is_followed_as_it_is_to_the_host_that_was_
         assert await call(patchwork, tmp_path / "out.mbox") == len(MBOX.body)
     assert (tmp_path / "out.mbox").read_bytes() == MBOX.body
     assert server.seen[1].target == target
+    assert server.seen[1].headers["accept"] == "*/*"
     assert server.seen[1].headers["authorization"] == f"Token {TOKEN}"
 
 

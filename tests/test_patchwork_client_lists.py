@@ -88,6 +88,12 @@ async def test_a_long_list_is_fetched_several_pages_at_once() -> None:
     assert numbers.most_busy == MOST_AT_ONCE
 
 
+async def test_no_more_pages_are_fetched_than_a_limit_needs() -> None:
+    numbers = Numbers(1000, 10)
+    assert len(await Listing(numbers.fetch, limit=15).all()) == 15
+    assert numbers.asked == [1, 2]
+
+
 async def test_nothing_is_fetched_that_nobody_asked_for() -> None:
     numbers = Numbers(1000, 10)
     listing = Listing(numbers.fetch)
