@@ -79,6 +79,7 @@ DECISIONS = {
     "transfer": ("plan", "confirmed", "schedule", "pacing", "concurrency", "records", "config"),
     "archive/checks": ("executables", "links", "names", "platforms", "collisions"),
     "archive/folder": ("choosing", "config", "layout", "records"),
+    "patchwork": ("filters", "pages", "query", "requests", "resources", "versions"),
 }
 
 
