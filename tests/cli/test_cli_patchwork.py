@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_harness import pk
+from cli_harness import PROGRAM, environment, pk
 from patchwork_site import Site, server, site
 from test_cli_help import LISTEN
 
@@ -213,11 +213,20 @@ def test_a_download_that_has_no_place(site: Site, tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == [tmp_path / "state"] or not [*tmp_path.iterdir()]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
-def test_a_download_that_cannot_be_written(site: Site) -> None:
-    done = site.pk("patch", "download", "8", "--to", "/dev/full", "--json")
-    assert (done.code, done.error["type"]) == (1, "OSError")
-    assert done.error["message"].startswith("/dev/full: No space left")
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+def test_a_download_that_cannot_be_written(site: Site, tmp_path: Path) -> None:
+    place = tmp_path / "8.mbox"
+    command = [*PROGRAM, "patchwork", "patch", "download", "8", "--to", str(place)]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; exec "$@"', "-", *command],
+        env=environment(site.env),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {place}: File too large\n"
+    assert [*tmp_path.glob("*.part"), *tmp_path.glob("8.mbox")] == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are text there")

@@ -26,7 +26,7 @@ def destination(to: str | os.PathLike[str]) -> Path:
     path = Path(to)
     try:
         if path.exists() and not path.is_file():  # a pipe could not take back what it was given
-            raise UsageError(f"{path} is no file", hint=NAME_IT)
+            raise UsageError(f"{path} is {'a directory' if path.is_dir() else 'no file'}", hint=NAME_IT)
         if not path.parent.is_dir():
             raise UsageError(f"{path.parent} is no directory", hint="Make it first, or write to another one.")
         return path.resolve()
