@@ -119,3 +119,7 @@ def test_importing_the_package_costs_next_to_nothing() -> None:
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(AttributeError):
         pk_upload.nothing  # noqa: B018 - the access is what is tested
+
+
+def test_the_front_door_says_what_it_offers() -> None:
+    assert dir(pk_upload) == sorted(pk_upload.__all__)

@@ -448,6 +448,15 @@ async def test_a_patch_without_an_address_of_its_mbox_is_told_of(
     assert len(server.seen) == 1
 
 
+async def test_a_patch_that_is_not_in_the_series_is_told_of(serve: Serve, tmp_path: Path) -> None:
+    server = await serve(said(PATCH), Answer(404, b"<html>"))
+    error = await failure(
+        server.url, lambda patchwork: patchwork.download_patch(8, tmp_path / "a", series=99)
+    )
+    assert type(error) is NotFound
+    assert "is in a series" in error.hint
+
+
 @pytest.mark.parametrize("cut", [DROP, TRUNCATED, said({}, 500), Answer(503)])
 async def test_a_download_that_breaks_off_is_begun_again(serve: Serve, tmp_path: Path, cut: Any) -> None:
     server = await serve(said(PATCH), cut, MBOX)

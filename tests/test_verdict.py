@@ -187,8 +187,8 @@ async def test_a_check_that_is_refused_is_a_warning_and_no_more(board: Board, st
     done, warnings = await run(board, work)
     assert done == release()
     assert len(warnings) == 2
-    assert warnings[0].startswith("patch 42 is not told that its check is pending: ")
-    assert warnings[1].startswith("patch 42 is not told that its check is success: ")
+    assert warnings[0].startswith("the check of patch 42 could not be set to pending: ")
+    assert warnings[1].startswith("the check of patch 42 could not be set to success: ")
     assert TOKEN not in "".join(warnings)
 
 
@@ -283,6 +283,21 @@ async def test_nothing_that_goes_wrong_with_the_check_loses_the_release(board: B
     async with patchwork(board) as client:
         assert await with_check(client, 42, work, link=broken) == release()
     assert [state for state, _ in board.told] == ["pending"]
+
+
+async def test_who_forgets_to_return_the_release_is_told_and_no_failure_is(board: Board) -> None:
+    async def work() -> Any:
+        return None
+
+    with pytest.raises(TypeError, match="returns a Release, and not NoneType"):
+        await run(board, work)
+    assert board.told[-1] == ("warning", "the release has ended, and it is not known how")
+
+
+async def test_what_is_no_function_stops_it_before_it_starts(board: Board) -> None:
+    with pytest.raises(UsageError, match="is a function"):
+        await run(board, release())
+    assert board.checks == []
 
 
 @pytest.mark.parametrize(("patch", "context"), [(0, "pk-upload"), (42, "two words"), (42, "")])

@@ -51,6 +51,10 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class _Package(ModuleType):
     """Keeps `pk_upload.release` the function: importing the module of that name would put itself there."""
 

@@ -52,7 +52,7 @@ def translated(url: str | URL, plain: Plain, *, timeout: float, connect_timeout:
     except TimeoutError:
         raise ConnectionLost(
             f"{where} did not answer within {timeout:g} s",
-            hint=f"{ConnectionLost.default_hint} --response-timeout allows more time.",
+            hint="Check the connection and the address, or allow more time with --response-timeout.",
         ) from None
     except aiohttp.ClientResponseError as error:
         # What follows the colon is the line itself, and could be cut within the key.

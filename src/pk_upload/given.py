@@ -26,7 +26,7 @@ def base_url(text: str) -> str:
         # It is not shown: a key or a password may have slipped into it.
         raise UsageError(
             f"what is given for a service is not an address ({len(text)} characters)",
-            hint="An address looks like https://api2.patchkit.net",
+            hint="An address looks like https://example.com, and begins as that does.",
         )
     if url.user or url.password or url.query_string or url.fragment:
         raise UsageError(

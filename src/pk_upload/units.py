@@ -30,9 +30,9 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def counted(count: int, what: str) -> str:
-    """So many of them: "1 file", "1,200 files"."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def counted(count: int, what: str, several: str = "") -> str:
+    """So many of them: "1 file", "1,200 files", or what `several` are called."""
+    return f"{count:,} {what if count == 1 else several or f'{what}s'}"
 
 
 def _unit(count: float) -> int:

@@ -41,6 +41,11 @@ async def with_check(
     not within `patience` seconds, is a warning, and the release goes its way.
     Raises `UsageError` for a patch, a context or a bound that cannot be one, and what `work` raises.
     """
+    if not callable(work):
+        raise UsageError(
+            "what is to be told of is a function, and not what it returns",
+            hint="Put a lambda around the call of `release`.",
+        )
     number(patch_id, "a patch")
     check_body("pending", context, None, None)
     emit = emitter(on_event)
@@ -73,7 +78,7 @@ class _Course:
             async with anyio.create_task_group() as group:
                 group.start_soon(begin)
                 try:
-                    self.outcome = await work()
+                    self.outcome = _released(await work())
                 except Exception as error:
                     self.outcome = error
                 with anyio.move_on_after(FAREWELL):
@@ -124,7 +129,7 @@ class _Teller:
                 problem = error.message
             except Exception as error:  # whatever it is, it is not to end the release
                 problem = f"unexpected {type(error).__name__}"
-        self.emit(Warned(f"patch {self.patch_id} is not told that its check is {state}: {problem}"))
+        self.emit(Warned(f"the check of patch {self.patch_id} could not be set to {state}: {problem}"))
 
     async def _post(self, state: CheckState, said: str, target: str | None) -> None:
         try:
@@ -143,6 +148,16 @@ class _Teller:
             await self._post(state, said, None)
 
 
+class _NoRelease(TypeError):
+    """What was to be told of has ended, and nobody knows how."""
+
+
+def _released(value: object) -> Release:
+    if not isinstance(value, Release):
+        raise _NoRelease(f"what is told of returns a Release, and not {type(value).__name__}")
+    return value
+
+
 def _verdict(outcome: Release | Exception | None, wait: bool) -> tuple[CheckState, str]:
     match outcome:
         case Release():
@@ -153,6 +168,8 @@ def _verdict(outcome: Release | Exception | None, wait: bool) -> tuple[CheckStat
             return "fail", outcome.message
         case None:
             return "fail", "the release was interrupted"
+        case _NoRelease():
+            return "warning", "the release has ended, and it is not known how"
         case _:
             return "fail", f"the release ended with an unexpected {type(outcome).__name__}"
 

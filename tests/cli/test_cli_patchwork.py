@@ -205,6 +205,49 @@ def test_a_download(site: Site, server: RecordedPatchwork, tmp_path: Path, argum
     assert (done.code, done.out) == (0, f"{place}: {len(server.mbox.encode())} bytes\n")
 
 
+def test_a_download_goes_to_stdout_as_it_is(site: Site, server: RecordedPatchwork) -> None:
+    done = site.pk("patch", "download", "8", "--to", "-")
+    assert (done.code, done.out, done.err) == (0, server.mbox, "")
+    refused = site.pk("patch", "download", "8", "--to", "-", "--json")
+    assert (refused.code, refused.error["message"]) == (2, "--to - and --json exclude each other")
+
+
+def test_a_series_that_is_not_complete_is_told_of(
+    site: Site, server: RecordedPatchwork, tmp_path: Path
+) -> None:
+    server.records["series"][25] |= {"received_all": False, "received_total": 2, "total": 5}
+    done = site.pk("series", "download", "25", "--to", str(tmp_path / "s"))
+    assert done.code == 0
+    assert done.err == "warning: the series is not complete: 2 of 5 were received\n"
+
+
+@pytest.mark.parametrize("ending", ["/", "/api", "/api/", "/api/1.2", "/api/1.4/"])
+def test_the_address_may_end_as_other_clients_want_it(site: Site, ending: str) -> None:
+    assert site.pk("patch", "show", "8", "--json", "--url", f"{site.url}{ending}").code == 0
+
+
+@pytest.mark.parametrize("number", ["abc", "0", "-1", "9" * 30, "1.5"])
+def test_what_is_no_id(site: Site, server: RecordedPatchwork, number: str) -> None:
+    done = site.pk("patch", "show", "--json", "--", number)
+    assert done.code == 2
+    assert f"'{number}' is no id" in done.error["message"]
+    assert server.seen == []
+
+
+def test_what_is_written_in_parts_is_written_whole(site: Site, tmp_path: Path) -> None:
+    command = [*PROGRAM, "patchwork", "event", "list", "--csv"]
+    for unbuffered in ("", "1"):
+        done = subprocess.run(
+            ["bash", "-c", f'ulimit -f 1; exec "$@" > {tmp_path}/x', "-", *command],
+            env=environment({**site.env, "PYTHONUNBUFFERED": unbuffered}),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        assert done.stderr == "error: the result cannot be written: File too large\n"
+
+
 def test_a_download_that_has_no_place(site: Site, tmp_path: Path) -> None:
     for place, reason in ((tmp_path, "is a directory"), (tmp_path / "nosuch" / "x", "is no directory")):
         done = site.pk("patch", "download", "8", "--to", str(place), "--json")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from cli_harness import PROGRAM, environment
+from hypothesis import given
+from hypothesis import strategies as st
 from patchwork_site import Site, server, site
 
 from pk_upload.cli.patchwork import bundle, cover, patch, series
@@ -31,7 +33,7 @@ LISTS: dict[str, tuple[str, str, list[str]]] = {
     "series list": (
         "series",
         "/api/1.4/series/",
-        ["ID", "DATE", "VERSION", "RECEIVED", "TOTAL", "SUBMITTER", "NAME"],
+        ["ID", "DATE", "VERSION", "RECEIVED", "SUBMITTER", "NAME"],
     ),
     "cover list": ("covers", "/api/1.4/covers/", ["ID", "DATE", "SUBMITTER", "NAME"]),
     "check list 1": (
@@ -96,6 +98,22 @@ def test_a_state_that_most_sites_have_not_is_doubted_where_nothing_is_found(
         site.pk("patch", "list", "--state", "under_review").err
     )
     assert site.pk("patch", "list", "--state", "under-review").err == ""
+
+
+@pytest.mark.parametrize("flag", ["--project", "--delegate"])
+def test_names_that_a_site_may_not_know_are_doubted_where_nothing_is_found(
+    site: Site, server: RecordedPatchwork, flag: str
+) -> None:
+    server.records["patches"].clear()
+    done = site.pk("patch", "list", flag, "nope")
+    assert done.code == 0
+    assert done.err == f"warning: nothing is found; this site may not know {flag} nope\n"
+    assert site.pk("patch", "list", "--query", "nope").err == ""
+
+
+def test_private_bundles_are_shown_to_somebody(site: Site) -> None:
+    done = site.pk("bundle", "list", "--private", env={"PATCHWORK_TOKEN": None})
+    assert (done.code, "no token of Patchwork" in done.err) == (2, True)
 
 
 def test_what_the_columns_say(site: Site, server: RecordedPatchwork) -> None:
@@ -433,7 +451,7 @@ def test_a_table_that_fits_is_left_as_it_is() -> None:
     assert table(header, rows) == table(header, rows, width=80) == table(header, rows, width=8) == expected
 
 
-def test_the_last_column_is_shortened_to_fit() -> None:
+def test_the_widest_columns_are_shortened_to_fit() -> None:
     rows = [("1", "a" * 50), ("2", "名" * 50), ("3", "short")]
     assert table(("ID", "NAME"), rows, width=30).splitlines() == [
         "ID  NAME",
@@ -443,7 +461,19 @@ def test_the_last_column_is_shortened_to_fit() -> None:
     ]
     assert "a" * 50 in table(("ID", "NAME"), rows)
     narrow = table(("ID", "NAME"), rows, width=3).splitlines()
-    assert narrow[1] == f"1   {'a' * 13}...", "something is left of it, however narrow the terminal is"
+    assert narrow[1] == "1   aaaaa...", "something is left of it, however narrow the terminal is"
+    many = table(("A", "B", "C"), [("a" * 40, "b" * 10, "c" * 60)], width=50)
+    assert many.splitlines()[1] == f"{'a' * 15}...  {'b' * 10}  {'c' * 15}..."
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(20, 200))
+def test_a_table_fits_wherever_its_columns_can(widths: list[int], width: int) -> None:
+    row = ["x" * wide for wide in widths]
+    shown = table([""] * len(widths), [row], width=width)
+    longest = max(map(len, shown.splitlines()))
+    assert longest <= max(width, sum(min(wide, 8) for wide in widths) + 2 * (len(widths) - 1))
+    whole = table([""] * len(widths), [row])
+    assert shown == whole or max(map(len, whole.splitlines())) > width
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")

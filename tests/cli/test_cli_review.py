@@ -131,7 +131,7 @@ def test_a_check_that_cannot_be_posted_is_a_warning(
     done = push(site, build, "--publish", "--json", "--check", "1", **env)
     assert done.code == 0
     assert done.json["published"]
-    warnings = re.findall(r"patch 1 is not told that its check is (\w+): .*", done.err)
+    warnings = re.findall(r"the check of patch 1 could not be set to (\w+): .*", done.err)
     assert warnings == ["pending", "success"]
     assert said in done.err
     assert "f" * 40 not in done.err
@@ -147,7 +147,9 @@ def test_a_rehearsal_tells_nobody(site: Live, build: Path, patch: int) -> None:
     [
         (["--check", "1"], {"PATCHWORK_URL": None}, "no address of Patchwork"),
         (["--check", "1"], {"PATCHWORK_TOKEN": None}, "no token of Patchwork"),
-        (["--check", "0"], {}, "--check"),
+        (["--check", "0"], {}, "'0' is no id"),
+        (["--check-context", "nightly"], {}, "there is no patch to tell"),
+        (["--check-url", "https://ci.example.com/1"], {}, "there is no patch to tell"),
         (["--check", "one"], {}, "--check"),
         (["--check", "1", "--check-context", "two words"], {}, "the context 'two words'"),
         (["--check", "1", "--patchwork-url", "nowhere"], {}, "is not an address"),
@@ -169,8 +171,15 @@ def test_flags_beat_the_environment(site: Live, build: Path, patch: int) -> None
     env: dict[str, str | None] = {"PATCHWORK_URL": NOBODY, "PATCHWORK_TOKEN": "f" * 40}
     own = ("--patchwork-url", f"{site.url}/patchwork", "--patchwork-token", "sandbox")
     done = push(site, build, "--check", str(patch), *own, **env)
-    assert (done.code, "not told" in done.err) == (0, False)
+    assert (done.code, "could not" in done.err) == (0, False)
     assert [state for state, _ in told(site, patch)] == ["pending", "success"]
+
+
+def test_the_link_can_be_another_one(site: Live, build: Path, patch: int) -> None:
+    url = "https://panel.example.org/apps/1"
+    assert push(site, build, "--check", str(patch), "--check-url", url).code == 0
+    listed = pk("patchwork", "check", "list", str(patch), "--json", env=environment(site)).json
+    assert listed[1]["target_url"] == url
 
 
 def test_the_sandbox_of_one_run_has_no_patches(build: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from pk_upload.errors import DeadlineExceeded, PkUploadError
@@ -21,12 +22,14 @@ class Answer:
 
     Where a text has a form that must not be touched any more, such as columns, it is made on the spot, of
     parts that are cleaned one by one.
+    `file` is one that goes to stdout as it is, instead of them.
     `candid` is for the one answer that shows a key on purpose: the sandbox's own. `exit_code` is what the
     command returns, for one whose answer may be bad news.
     """
 
     value: Any
     text: str | Callable[[Clean], str]
+    file: Path | None = None
     candid: bool = False
     exit_code: int = 0
 

@@ -13,7 +13,7 @@ import click
 
 from pk_upload.cli.command import Option
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import CONCURRENCY, DAY, NAME, RATE, SECONDS, SIZE, SOURCE, TEXT
+from pk_upload.cli.values import CONCURRENCY, DAY, ID, NAME, RATE, SECONDS, SIZE, SOURCE, TEXT
 
 __all__ = [
     "app_option",
@@ -154,7 +154,7 @@ def review_options(function: F) -> F:
             "--check",
             section=where,
             metavar="PATCH_ID",
-            type=click.IntRange(min=1),
+            type=ID,
             help="Report how it went as a check of this patch on Patchwork.",
         ),
         _kept(
@@ -163,6 +163,14 @@ def review_options(function: F) -> F:
             metavar="TEXT",
             type=NAME,
             help="The name that the check goes by.  [default: pk-upload]",
+        ),
+        _kept(
+            "--check-url",
+            section=where,
+            metavar="URL",
+            type=NAME,
+            help="What the check links to once it is a success, such as the version in the panel.  "
+            "[default: the version's address in the API, which names the app's secret]",
         ),
         _kept(
             "--patchwork-url",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 
@@ -17,6 +18,8 @@ from pk_upload.errors import PkUploadError
 from pk_upload.redaction import Candid, Redactor, plain
 
 __all__ = ["Interrupted", "Output"]
+
+BLOCK = 65536  # bytes
 
 
 class Interrupted(Exception):
@@ -38,6 +41,10 @@ class Output:
     def answer(self, answer: Answer) -> None:
         """Prints the one answer of the run."""
         if not self._interruption.claim_stdout():
+            return
+        if answer.file is not None:
+            with answer.file.open("rb") as file:
+                self._written(iter(lambda: file.read(BLOCK), b""))
             return
         redactor = Candid() if answer.candid else self.redactor
         if not self._settings.json:
@@ -108,13 +115,17 @@ class Output:
             self.stderr(f"hint: {plain(told['hint'])}")
 
     def _stdout(self, text: str) -> None:
+        own = "utf-8" if sys.stdout is None else sys.stdout.encoding
+        encoding = "utf-8" if self._settings.json or self._settings.csv else own
+        self._written([f"{text}\n".encode(encoding, "backslashreplace")])
+
+    def _written(self, pieces: Iterable[bytes]) -> None:
         if sys.stdout is None:
             raise OSError("the result cannot be written: there is no stdout")
         sys.stdout.flush()
-        encoding = "utf-8" if self._settings.json or self._settings.csv else sys.stdout.encoding
-        line = f"{text}\n".encode(encoding, "backslashreplace")
         try:
-            sys.stdout.buffer.write(line)
+            for piece in pieces:
+                _write_whole(sys.stdout.buffer, piece)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             _discard(sys.stdout)  # the reader wanted no more
@@ -164,6 +175,13 @@ def _names_no_command(error: click.UsageError) -> bool:
     """Whether the mistake is merely that a group was called without a command: help says it all."""
     ctx = error.ctx
     return type(error) is click.UsageError and ctx is not None and isinstance(ctx.command, click.Group)
+
+
+def _write_whole(stream: BinaryIO, data: bytes) -> None:
+    """Writes all of `data`: without a buffer, as `PYTHONUNBUFFERED` wants it, a write may take a part."""
+    left = memoryview(data)
+    while left:
+        left = left[stream.write(left) or 0 :]
 
 
 def _discard(stream: TextIO) -> None:

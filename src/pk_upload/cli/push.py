@@ -129,6 +129,8 @@ def push(
         app = settings.require_app()
     if not label:
         raise UsageError("no label", hint="Give one with --label: it is what players see the version called.")
+    if settings.check_patch is None and ("check_context" in settings.given or "check_url" in settings.given):
+        raise UsageError("there is no patch to tell", hint="Give its id with --check.")
     if not (sandbox or dry_run):
         settings.require_key()
         if settings.check_patch is not None:
@@ -199,12 +201,15 @@ async def _told(
     from pk_upload.cli.client import connected_patchwork
     from pk_upload.verdict import with_check
 
+    def link(app: str, version_id: int) -> str:
+        return settings.check_url or patchkit.version_url(app, version_id)
+
     async with connected_patchwork(settings, desk.emit) as patchwork:
         return await with_check(
             patchwork,
             patch,
             work,
-            link=patchkit.version_url,
+            link=link,
             wait=wish.wait,
             context=settings.check_context,
             on_event=desk.emit,

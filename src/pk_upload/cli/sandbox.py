@@ -18,6 +18,7 @@ from pk_upload.errors import UsageError
 from pk_upload.events import Warned
 from pk_upload.sandbox import FAULTS_HELP, FaultError
 from pk_upload.sandbox.faults import parse_fault
+from pk_upload.units import counted
 
 if TYPE_CHECKING:
     from pk_upload.sandbox import Sandbox
@@ -159,7 +160,12 @@ def sandbox(
 
 
 def _tell(desk: Desk, seeded: Seeded) -> None:
-    """Warn of the mails that came to nothing."""
+    """Say what became of the mails, and warn of those that came to nothing."""
+    desk.note(
+        f"{seeded.path}: {counted(seeded.patches, 'patch', 'patches')},"
+        f" {counted(seeded.covers, 'cover letter')}, {counted(seeded.comments, 'reply', 'replies')};"
+        f" of other mails {seeded.known} were known already, {seeded.others} are none of these"
+    )
     for sentence in seeded.left_out:
         desk.emit(Warned(sentence.removesuffix(".")))
     if seeded.more:
@@ -189,7 +195,8 @@ def _welcome(server: Sandbox) -> Answer:
         "pk-upload kickfolio app create --name my-app\n"
         "# And Patchwork:\n"
         f"{export} PATCHWORK_URL={server.patchwork_url}\n"
-        f"{export} PATCHWORK_TOKEN={shlex.quote(server.patchwork_token)}"
+        f"{export} PATCHWORK_TOKEN={shlex.quote(server.patchwork_token)}\n"
+        "pk-upload patchwork patch list"
     )
     told = {
         "url": server.url,

@@ -113,6 +113,10 @@ class Settings:
         return cast("int | None", self.given.get("check"))
 
     @property
+    def check_url(self) -> str | None:
+        return cast("str | None", self.given.get("check_url"))
+
+    @property
     def check_context(self) -> str:
         return str(self.given.get("check_context", "pk-upload"))
 

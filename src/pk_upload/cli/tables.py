@@ -12,7 +12,7 @@ __all__ = ["fields", "table"]
 
 MOMENTS = frozenset({"publish_date", "publish_time"})
 WIDEST = 200  # cells that a column is padded to: one hostile text must not make every line as long
-NARROWEST = 16  # cells that are left of a column that is shortened
+NARROWEST = 8  # cells that are left of a column that is shortened
 DOTS = "..."
 
 
@@ -24,21 +24,29 @@ def fields(value: Any) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None) -> str:
-    """Columns as wide as what is in them, but the last, which is not padded and shortened to fit `width`."""
+    """Columns as wide as what is in them; to fit `width` cells, those are shortened that are the widest."""
     from rich.cells import cell_len
 
     lines = [list(header), *([plain(cell) for cell in row] for row in rows)]
-    widths = [min(max(map(cell_len, column)), WIDEST) for column in zip(*lines, strict=True)][:-1]
-    room = None if width is None else max(width - sum(widths) - 2 * len(widths), NARROWEST)
+    widths = [min(max(map(cell_len, column)), WIDEST) for column in zip(*lines, strict=True)]
+    if width is not None:
+        widths = _fitted(widths, width - 2 * (len(widths) - 1))
+        lines = [[_shortened(cell, wide) for cell, wide in zip(line, widths, strict=True)] for line in lines]
     return "\n".join(
         "  ".join(
-            [
-                *(cell + " " * (wide - cell_len(cell)) for cell, wide in zip(line[:-1], widths, strict=True)),
-                line[-1] if room is None else _shortened(line[-1], room),
-            ]
+            cell + " " * (wide - cell_len(cell)) for cell, wide in zip(line, widths, strict=True)
         ).rstrip()
         for line in lines
     )
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """The widths of columns that have `room` together, as far as none becomes too narrow to say anything."""
+    fitted = list(widths)
+    while sum(fitted) > room and max(fitted) > NARROWEST:
+        widest = max(range(len(fitted)), key=lambda column: (fitted[column], column))
+        fitted[widest] -= 1
+    return fitted
 
 
 def _shortened(text: str, room: int) -> str:

@@ -11,6 +11,7 @@ import click
 __all__ = [
     "CONCURRENCY",
     "DAY",
+    "ID",
     "IDS",
     "MOMENT",
     "NAME",
@@ -139,6 +140,12 @@ def _series(text: str) -> int | str:
     return int(text)
 
 
+def _id(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text.strip(), re.ASCII) or int(text) == 0:
+        raise ValueError(f"{text!r} is no id; ids are numbers more than 0")
+    return int(text)
+
+
 def _ids(text: str) -> tuple[str, ...]:
     found = tuple(each.strip() for each in text.split(","))
     if not all(found):
@@ -162,5 +169,6 @@ SERIES = _Parsed("series", _series)
 SOURCE = _Parsed("path", _source)
 TEXT = _Parsed("text", _text)
 NAME = _Parsed("text", _name)
+ID = _Parsed("id", _id)
 IDS = _Parsed("ids", _ids)
 VERSION = _Parsed("version", _version)

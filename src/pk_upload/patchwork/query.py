@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from shlex import quote
 from typing import get_args
 from urllib.parse import urlencode
 
@@ -111,7 +112,7 @@ def _submitters(name: str, value: object) -> Iterator[str]:
         if not text.isdecimal() and "@" not in text:
             raise UsageError(
                 f"{text!r} is neither an id nor an e-mail address",
-                hint="A submitter is asked for by an id or an exact address; a search among people has it.",
+                hint=f"`pk-upload patchwork person list --query {quote(text)}` looks for the address.",
             )
         yield text
 
@@ -160,7 +161,7 @@ def _flag(name: str, value: object) -> Iterator[str]:
 def _moment(name: str, value: object) -> Iterator[str]:
     """Naive and in UTC: with a zone a service may break."""
     if not isinstance(value, datetime):
-        raise UsageError(f"{name} is a moment")
+        raise UsageError(f"{name} is a moment, with a date and a time")
     try:
         utc = value if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError:

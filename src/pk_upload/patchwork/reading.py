@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal, Unpack
 
+from pk_upload.errors import NotFound
 from pk_upload.given import segment
 from pk_upload.patchwork.filters import (
     BundleFilters,
@@ -185,7 +186,12 @@ class Reading(Site):
         which = series if series is None or series == "*" else number(series, "a series")
         address = (await self.patch(patch_id)).mbox
         url = self._at_home(address, query="" if which is None else f"series={which}")
-        return await save(self._http, url, place)
+        try:
+            return await save(self._http, url, place)
+        except NotFound as error:
+            if which is not None:
+                error.hint = "Check that the patch is in a series, and in that one if it is named."
+            raise
 
     async def download_cover(self, cover_id: int, to: Path) -> int:
         """The size in bytes of the file `to`, which has the cover letter as an mbox. Since version 1.1."""

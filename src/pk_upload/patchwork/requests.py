@@ -58,7 +58,7 @@ def authorization(token: str | None, username: str | None, password: str | None)
 def number(value: int, what: str) -> str:
     """`value` as a segment of a path; raises `UsageError` if nothing has it for an id."""
     if type(value) is not int or not 0 < value <= LARGEST_ID:
-        raise UsageError(f"the id of {what} is a number more than 0")
+        raise UsageError(f"{str(value)[:40]!r} is no id of {what}", hint="An id is a number more than 0.")
     return str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -46,7 +47,7 @@ HINTS: dict[type[PkUploadError], str] = {
     ConnectionLost: "Check the connection and the address, and try again.",
     Forbidden: f"{CREDENTIALS} With a good one it is your account that may not do this.",
     MethodNotAllowed: "An older version of the API may lack it; ask for a newer one.",
-    NotFound: "Check the id, and that the address ends before /api. Owners alone see private bundles.",
+    NotFound: "Check the id, and the address of the site. Private bundles are shown to their owners alone.",
     Redirected: "Give the site's final address, without /api, with --url or PATCHWORK_URL.",
 }
 
@@ -79,7 +80,7 @@ class Site(Client):
         connect_timeout: float = CONNECT_TIMEOUT,
         ssl_context: SSLContext | None = None,
     ) -> None:
-        self.url = base_url(url)
+        self.url = re.sub(r"/api(/[0-9.]+)?$", "", base_url(url))  # other clients want it with that
         header, secret = authorization(token, username, password)
         if not 1 <= per_page <= LARGEST_PAGE:
             raise UsageError(f"a page has 1 to {LARGEST_PAGE} items")

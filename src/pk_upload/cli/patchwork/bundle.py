@@ -65,6 +65,8 @@ def bundle() -> None:
 @list_options(*ORDERS)
 def list_(settings: Settings, **flags: Any) -> Errand:
     """Lists the public bundles and, with a token, your own."""
+    if flags.get("public") is False:
+        settings.require_patchwork(writing=True)  # who asks is shown private ones, or nobody is
     return listed(settings, COLUMNS, lambda patchwork, filters: patchwork.bundles(**filters), flags)
 
 
@@ -125,4 +127,4 @@ def delete(settings: Settings, bundle_id: int, yes: bool) -> Errand:
 @to_option
 def download(settings: Settings, bundle_id: int, to: str) -> Errand:
     """Writes the patches of the bundle with this id to a file, as an mbox that `git am` takes."""
-    return downloaded(settings, to, lambda patchwork: patchwork.download_bundle(bundle_id, to))
+    return downloaded(settings, to, lambda patchwork, place, _: patchwork.download_bundle(bundle_id, place))

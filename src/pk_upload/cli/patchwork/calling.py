@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,7 +13,7 @@ from pk_upload.cli.command import Command, Group
 from pk_upload.cli.errand import Answer, Desk, Errand
 from pk_upload.cli.options import call_options, global_options, patchwork_options
 from pk_upload.cli.settings import Settings
-from pk_upload.cli.values import SOURCE
+from pk_upload.cli.values import ID, SOURCE
 from pk_upload.errors import UsageError
 from pk_upload.events import OnEvent
 from pk_upload.redaction import plain
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["ID", "changed", "command", "downloaded", "exclusive", "given", "group", "shown", "to_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-ID = click.IntRange(min=1)
 
 to_option = click.option(
-    "--to", required=True, metavar="FILE", type=SOURCE, help="Where to; a file that is there is replaced."
+    "--to",
+    required=True,
+    metavar="FILE|-",
+    type=SOURCE,
+    help="Where to; a file that is there is replaced, and - is stdout.",
 )
 
 
@@ -65,16 +70,26 @@ def shown(
     return Errand(work, settings.timeout)
 
 
-def downloaded(settings: Settings, to: str, ask: Callable[[Patchwork], Awaitable[int]]) -> Errand:
-    """Tells of the file `to`, whose size `ask` returns once it is there."""
+def downloaded(
+    settings: Settings, to: str, ask: Callable[[Patchwork, str, OnEvent], Awaitable[int]]
+) -> Errand:
+    """Tells of the file `to`, whose size `ask` returns once it is there; "-" sends it to stdout."""
     settings.require_patchwork()
+    if to == "-" and settings.given.get("json"):
+        raise exclusive("--to -", "--json")
 
-    async def work(desk: Desk) -> Answer:
+    async def work(desk: Desk) -> Answer | None:
         from pk_upload.cli.client import connected_patchwork
 
         async with connected_patchwork(settings, desk.emit) as patchwork:
-            size = await ask(patchwork)
-        return Answer({"file": to, "bytes": size}, f"{plain(to)}: {size} bytes")
+            if to != "-":
+                size = await ask(patchwork, to, desk.emit)
+                return Answer({"file": to, "bytes": size}, f"{plain(to)}: {size} bytes")
+            with tempfile.TemporaryDirectory(prefix="pk-upload-") as folder:  # a retry begins at the start
+                place = Path(folder, "mbox")
+                await ask(patchwork, str(place), desk.emit)
+                desk.answer(Answer(None, "", file=place))
+        return None
 
     return Errand(work, settings.timeout)
 

@@ -70,4 +70,4 @@ def show(settings: Settings, cover_id: int) -> Errand:
 @to_option
 def download(settings: Settings, cover_id: int, to: str) -> Errand:
     """Writes the e-mail of the cover letter with this id to a file, as an mbox."""
-    return downloaded(settings, to, lambda patchwork: patchwork.download_cover(cover_id, to))
+    return downloaded(settings, to, lambda patchwork, place, _: patchwork.download_cover(cover_id, place))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "called", "list_options", "listed", "of_project"]
 
+NAMED = ("project", "submitter", "delegate", "owner", "user")
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -66,7 +67,8 @@ def listed(
 ) -> Errand:
     """Lists all that `ask` returns for those `flags` that were given.
 
-    Where that is nothing, `doubt` may say what of them is the likely cause.
+    Where that is nothing, `doubt` may say what of them is the likely cause; otherwise those are told of whose
+    values the site may simply not know.
     """
     if settings.csv and settings.given.get("json"):
         raise exclusive("--csv", "--json")
@@ -77,11 +79,17 @@ def listed(
 
         async with connected_patchwork(settings, desk.emit) as patchwork:
             items = await ask(patchwork, given(flags)).all()
-        if doubt is not None and not items and (warning := doubt(given(flags))):
+        if not items and (warning := (doubt and doubt(given(flags))) or _doubt(given(flags))):
             desk.emit(Warned(warning))
         return Answer(items, lambda clean: (_csv if settings.csv else _table)(columns, items, clean))
 
     return Errand(work, settings.timeout)
+
+
+def _doubt(filters: dict[str, Any]) -> str:
+    """What is said of names: a site does not tell that it does not know one."""
+    named = [f"--{name} {value}" for name in NAMED for value in filters.get(name, ())]
+    return f"nothing is found; this site may not know {' or '.join(named)}" if named else ""
 
 
 def called(who: Person | User | None) -> str | None:

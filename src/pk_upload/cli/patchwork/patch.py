@@ -167,4 +167,6 @@ def _changes(flags: dict[str, Any]) -> dict[str, Any]:
 )
 def download(settings: Settings, patch_id: int, to: str, series: int | Literal["*"] | None) -> Errand:
     """Writes the e-mail of the patch with this id to a file, as an mbox that `git am` takes."""
-    return downloaded(settings, to, lambda patchwork: patchwork.download_patch(patch_id, to, series=series))
+    return downloaded(
+        settings, to, lambda patchwork, place, _: patchwork.download_patch(patch_id, place, series=series)
+    )

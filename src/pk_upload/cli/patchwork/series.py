@@ -11,9 +11,10 @@ from pk_upload.cli.patchwork.calling import ID, command, downloaded, group, show
 from pk_upload.cli.patchwork.filters import between, by_project, by_submitter, by_words
 from pk_upload.cli.patchwork.listing import Column, called, list_options, listed, of_project
 from pk_upload.cli.settings import Settings
+from pk_upload.events import OnEvent, Warned
 
 if TYPE_CHECKING:
-    from pk_upload.patchwork import Series
+    from pk_upload.patchwork import Patchwork, Series
 
 __all__ = ["download", "list_", "series", "show"]
 
@@ -28,12 +29,13 @@ COLUMNS: tuple[Column[Series], ...] = (
     Column("id", lambda series: series.id, "ID"),
     Column("date", lambda series: series.date, "DATE"),
     Column("version", lambda series: series.version, "VERSION"),
-    Column("received_total", lambda series: series.received_total, "RECEIVED"),
-    Column("total", lambda series: series.total, "TOTAL"),
+    Column("received", lambda series: f"{series.received_total}/{series.total}", "RECEIVED"),
     Column("submitter", lambda series: called(series.submitter), "SUBMITTER"),
     Column("name", lambda series: series.name, "NAME"),
     Column("submitter_email", lambda series: series.submitter and series.submitter.email),
     Column("project", lambda series: of_project(series.project)),
+    Column("received_total", lambda series: series.received_total),
+    Column("total", lambda series: series.total),
     Column("received_all", lambda series: series.received_all),
     Column("cover_letter", lambda series: series.cover_letter and series.cover_letter.id),
     Column("patches", lambda series: tuple(patch.id for patch in series.patches)),
@@ -71,4 +73,11 @@ def show(settings: Settings, series_id: int) -> Errand:
 @to_option
 def download(settings: Settings, series_id: int, to: str) -> Errand:
     """Writes the patches of the series with this id to a file, as an mbox that `git am` takes."""
-    return downloaded(settings, to, lambda patchwork: patchwork.download_series(series_id, to))
+
+    async def ask(patchwork: Patchwork, place: str, emit: OnEvent) -> int:
+        found = await patchwork.series(series_id)
+        if not found.received_all:
+            emit(Warned(f"the series is not complete: {found.received_total} of {found.total} were received"))
+        return await patchwork.download_series(series_id, place)
+
+    return downloaded(settings, to, ask)
