@@ -363,7 +363,8 @@ async def test_a_filter_that_an_older_version_would_leave_out_is_refused(serve: 
     async with Patchwork(server.url, version="1.1", retry=FAST) as client:
         with pytest.raises(UsageError, match=name):
             await client.patches(**{name: "abc"}).all()  # type: ignore[arg-type]
-    assert server.seen == []
+        assert server.seen == []
+        assert await client.covers(msgid="abc").all() == []  # which have had that filter from the beginning
     async with Patchwork(server.url, version="1.2", retry=FAST) as client:
         assert await client.patches(**{name: "abc"}).all() == []  # type: ignore[arg-type]
 

@@ -25,7 +25,7 @@ CHECK_STATES: tuple[CheckState, ...] = get_args(CheckState)  # by the numbers th
 CATEGORIES: tuple[EventCategory, ...] = get_args(EventCategory)
 LARGEST_ID = 2**63 - 1  # a database holds no larger one
 LONGEST = 6000  # characters; servers do not read addresses of any length
-SINCE: Mapping[str, Version] = {"hash": "1.2", "msgid": "1.2", "actor": "1.2"}
+SINCE: Mapping[str, Version] = {"patches.hash": "1.2", "patches.msgid": "1.2", "events.actor": "1.2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,11 @@ def query(resource: str, filters: Mapping[str, object], order: str | None = None
             f"{resource} are asked for by too many values, or too long ones",
             hint="Ask for some of them at a time.",
         )
-    return Query(tuple(pairs), {name: SINCE[name] for name in given if name in SINCE}, empty)
+    return Query(tuple(pairs), _brought(resource, given), empty)
+
+
+def _brought(resource: str, names: Iterable[str]) -> dict[str, Version]:
+    return {name: SINCE[f"{resource}.{name}"] for name in names if f"{resource}.{name}" in SINCE}
 
 
 def _require(resource: str, name: str) -> None:
