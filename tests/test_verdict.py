@@ -10,6 +10,7 @@ import anyio
 import pytest
 from aiohttp import web
 
+from pk_upload import verdict
 from pk_upload.errors import GaveUpWaiting, ProcessingFailed, UsageError
 from pk_upload.events import Event, Warned
 from pk_upload.patchkit import PatchKit
@@ -228,7 +229,8 @@ async def test_how_it_ended_is_told_also_where_it_is_cancelled_just_then(board: 
     assert [state for state, _ in board.told] == ["pending", "fail" if fails else "success"]
 
 
-async def test_a_release_does_not_wait_for_its_check(board: Board) -> None:
+async def test_a_release_does_not_wait_for_its_check(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdict, "FAREWELL", 0.05)
     board.hangs = True
     began = anyio.Event()
 
@@ -238,7 +240,8 @@ async def test_a_release_does_not_wait_for_its_check(board: Board) -> None:
 
     async with patchwork(board) as client, anyio.create_task_group() as group:
         group.start_soon(lambda: with_check(client, 42, work, link=link))
-        await began.wait()
+        with anyio.fail_after(verdict.PATIENCE / 2):
+            await began.wait()
         group.cancel_scope.cancel()
 
 
