@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
-from patchwork_harness import Seed, diff, mail, patchwork_client
+from patchwork_harness import Seed, diff, mail, patchwork_client, write_mbox
 
 from pk_upload.sandbox import SandboxError, serve
 from pk_upload.sandbox.patchwork.mbox import LARGEST_MESSAGE, open_mbox, read_messages
+from pk_upload.sandbox.patchwork.seeding import seed as take_in
+from pk_upload.sandbox.store import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +51,112 @@ async def test_mails_of_no_use_are_left_out_with_a_reason(seed: Seed) -> None:
             "has too many headers.",
         ]
         assert [who for who, _, _ in told] == [f"Mail {n} of {seeded.path}" for n in range(1, 8)]
+
+
+PLAIN = "text/plain; charset=utf-8; x="
+
+
+@pytest.mark.parametrize(
+    "mails",
+    [
+        mail("[PATCH] x", diff(1), Content_Type=f"{PLAIN}{';' * 3000}"),
+        mail("[PATCH] x", diff(1), content_DISPOSITION=f"attachment; x={'y' * 3000}"),
+        mail("[PATCH] x", diff(1), Content_Type=PLAIN + "\n ;" * 1000),
+        mail("[PATCH] x", diff(1), Content_Type=PLAIN + "\r\t;" * 1000),
+        mail(
+            "[PATCH] x",
+            f"--b\nContent-Type: {PLAIN}{';' * 3000}\n\nx\n--b--\n",
+            Content_Type="x/y;boundary=b",
+        ),
+        mail(
+            "[PATCH] x",
+            f"--b\rContent-Type: {PLAIN}{';' * 3000}\r\rx\r--b--\r",
+            Content_Type="x/y;boundary=b",
+        ),
+    ],
+)
+async def test_headers_with_parameters_are_short(seed: Seed, mails: str) -> None:
+    """The standard library reads them in a time that grows with the square of their length."""
+    async with seed.client(mails) as client:
+        assert await client.get("/patches/") == []
+        [told] = client.sandbox.seeded[0].left_out
+        assert told.endswith("it has a header that is too large.")
+
+
+async def test_headers_of_a_usual_length_are_read(seed: Seed) -> None:
+    mails = [
+        mail(f"[PATCH] {n}", f"\udcfc\n\n{diff(n)}", msgid=f"{n}@x", Content_Type=f"text/plain{kind}")
+        for n, kind in enumerate(
+            (
+                f"; x={'y' * 1900}; charset=latin-1",
+                '; CharSet = "iso-8859-1"; x=y',
+                "; charset*=utf-8''iso-8859-1",
+                ";\n\tcharset=iso-8859-1",
+            )
+        )
+    ]
+    async with seed.client(*mails) as client:
+        for number in range(1, 5):
+            assert (await client.get(f"/patches/{number}/"))["content"] == "\u00fc\n"
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("punycode", "tda"),
+        ("Puny_Code", "tda"),
+        ("idna", "xn--tda"),
+        ("IDNA", "xn--tda"),
+        ("hex", "6161"),
+        ("\ud7ff", "x"),
+    ],
+)
+async def test_a_charset_that_is_none_of_texts_is_not_used(seed: Seed, charset: str, text: str) -> None:
+    """Those of names take a time for a long text that grows with its square."""
+    body = f"--b\nContent-Type: text/plain; charset={charset}\n\n{text}\n--b\n\n{diff(1)}\n--b--\n"
+    async with seed.client(mail("[PATCH] x", body, Content_Type="multipart/mixed; boundary=b")) as client:
+        assert (await client.get("/patches/1/"))["content"] == f"{text}\n"
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+async def test_parts_are_counted_whatever_ends_their_lines(seed: Seed, end: str) -> None:
+    def parted(count: int, **more: Any) -> str:
+        body = f"--b{end}{end}x{end}" * count + f"--b--{end}"
+        return mail("[PATCH] x", body, Content_Type="multipart/mixed; boundary=b", **more)
+
+    async with seed.client(parted(1001, msgid="a@x"), parted(50, msgid="b@x")) as client:
+        [seeded] = client.sandbox.seeded
+        assert [told.partition(": ")[2] for told in seeded.left_out] == ["it has too many parts."]
+        assert (seeded.others, seeded.patches) == (1, 0)
+
+
+async def test_a_patch_of_many_files_is_not_taken_for_many_parts(seed: Seed) -> None:
+    whole = "".join(map(diff, range(1500)))
+    attached = f"--b\nContent-Type: text/x-patch\n\n{whole}\n--b--\n"
+    async with seed.client(mail("[PATCH] x", attached, Content_Type="multipart/mixed; boundary=b")) as client:
+        assert (await client.get("/patches/1/"))["diff"] == whole
+
+
+async def test_a_pipe_is_no_mbox_and_is_not_even_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open one that nobody writes to takes forever."""
+    os.mkfifo(tmp_path / "m")
+
+    def no_open(path: Path, *_: Any) -> Any:
+        raise AssertionError(path)
+
+    monkeypatch.setattr(Path, "open", no_open)
+    with pytest.raises(SandboxError, match=r"cannot be read: it is no ordinary file\.$"):
+        open_mbox(tmp_path / "m")
+
+
+async def test_seeding_can_be_ended_even_among_mails_of_no_use(tmp_path: Path) -> None:
+    mbox = write_mbox(tmp_path / "m", [mail("x", sender="nobody")] * 50)
+    with closing(Store(tmp_path / "s.sqlite3")) as store, anyio.CancelScope() as scope:
+        scope.cancel()
+        await take_in(store.patchwork, [mbox])
+    assert scope.cancelled_caught
 
 
 async def test_no_more_is_told_than_somebody_reads(seed: Seed) -> None:

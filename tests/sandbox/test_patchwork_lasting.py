@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 import time
@@ -24,7 +25,8 @@ from patchwork_harness import (
     write_mbox,
 )
 
-from pk_upload.sandbox import serve
+from pk_upload.sandbox import SandboxError, serve
+from pk_upload.sandbox.patchwork.series_table import SeriesTable
 from pk_upload.sandbox.schema import STEPS
 from pk_upload.sandbox.store import Store
 
@@ -158,6 +160,37 @@ def test_a_kill_while_seeding_leaves_whole_mails_and_the_rest_comes_next_time(tm
     assert ask("GET", f"{api}/patches/1200/")["name"] == "[3/3] widget: part 400 step 3"
     process.terminate()
     process.communicate(timeout=60)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("broken", ["[PATCH 0/3] widget: part 1", "[PATCH 1/3] widget: part 1 step 1"])
+async def test_a_mail_is_kept_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """The last thing that is noted of a mail fails: nothing of it is to be there."""
+    need = SeriesTable.need
+
+    def full(table: SeriesTable, series: int, needed: Any) -> None:
+        need(table, series, needed)
+        if broken.startswith("[PATCH 0") or "1" in seen:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        seen.append("1")
+
+    seen: list[str] = []
+    monkeypatch.setattr(SeriesTable, "need", full)
+    mbox = write_mbox(tmp_path / "m", series(1))
+    with pytest.raises(SandboxError, match="No space left"):
+        async with patchwork_client(tmp_path / "data", mbox):
+            raise AssertionError
+    monkeypatch.undo()
+    with closing(sqlite3.connect(tmp_path / "data" / "sandbox.sqlite3")) as database:
+        kept = [
+            database.execute(f"SELECT COUNT(*) FROM patchwork_{table}").fetchone()[0]
+            for table in ("cover", "series", "patch", "event")
+        ]
+    assert kept == ([0, 0, 0, 0] if broken.startswith("[PATCH 0") else [1, 1, 0, 2])
+    async with patchwork_client(tmp_path / "data", mbox) as client:
+        assert [one["id"] for one in (await client.get("/series/1/"))["patches"]] == [1, 2, 3]
 
 
 @pytest.mark.anyio

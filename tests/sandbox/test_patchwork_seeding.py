@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from patchwork_harness import (
     patchwork_client,
     series,
 )
+
+from pk_upload.sandbox.database import Database
+from pk_upload.sandbox.patchwork.mail_table import MailTable
+from pk_upload.sandbox.store import Store
 
 pytestmark = pytest.mark.anyio
 DORA = "Dora <dora@example.org>"
@@ -171,6 +176,70 @@ async def test_answers_are_comments_on_what_they_answer_and_what_is_neither_is_l
         assert len(await client.get("/patches/")) == 3
         [seeded] = client.sandbox.seeded
         assert (seeded.patches, seeded.covers, seeded.comments, seeded.others) == (3, 1, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("date", "kept"),
+    [
+        ("Mon, 06 Jan 2025 18:30:00 +0530", "2025-01-06T13:00:00"),
+        ("Mon, 06 Jan 2025 18:30:00 -0800", "2025-01-07T02:30:00"),
+        ("Mon, 06 Jan 2025 18:30:00", "2025-01-06T18:30:00"),
+        ("06 Jan 2025 18:30:00 EST", "2025-01-06T23:30:00"),
+    ],
+)
+async def test_dates_are_kept_in_utc(seed: Seed, date: str, kept: str) -> None:
+    async with seed.client(mail("[PATCH] x", diff(1), date=date)) as client:
+        patch = await client.get("/patches/1/")
+        assert patch["date"] == kept
+        assert patch["headers"]["Date"] == date
+
+
+async def test_a_patch_is_complete_once_all_before_it_are_there(seed: Seed) -> None:
+    _, *patches = series(1, 5)
+    async with seed.client(*(patches[number - 1] for number in (3, 1, 5, 2, 4))) as client:
+        events = await client.get("/events/?order=date&category=patch-completed&category=series-completed")
+        told = [event["payload"].get("patch", {}).get("name", "")[1:4] for event in events]
+        assert told == ["1/5", "2/5", "3/5", "4/5", "5/5", ""]
+
+
+async def test_no_arrival_reads_the_series_as_a_whole(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a long series would take a time that grows with the square of its length."""
+    with monkeypatch.context() as patched:
+        patched.delattr(MailTable, "patches_of_series")
+        async with seed.client(*series(1, 20)) as client:
+            events = await client.get("/events/?category=patch-completed")
+            assert len(events) == 20
+            assert client.sandbox.seeded[0].patches == 20
+
+
+def test_few_names_are_tried_for_one_of_many_lists_with_the_same_label(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for name in ("row", "value"):
+        ask = getattr(Database, name)
+
+        def counted(db: Database, sql: str, *values: Any, ask: Any = ask) -> Any:
+            asked.append(sql)
+            return ask(db, sql, *values)
+
+        monkeypatch.setattr(Database, name, counted)
+    with closing(Store(tmp_path / "s.sqlite3")) as store:
+        people = store.patchwork.people
+        for number in range(300):
+            asked.clear()
+            project = people.create_project("x", "lab", f"lab.n{number}.example.com", "lab@example.com")
+        assert project.link_name == "lab-300"
+        assert len(asked) < 30
+
+
+async def test_lists_with_the_same_label_get_the_next_free_name(seed: Seed) -> None:
+    ids = ["lab-3.example.com", *(f"lab.n{number}.example.com" for number in range(12))]
+    mails = [mail("[PATCH] x", diff(1), msgid=f"{n}@x", list_id=one) for n, one in enumerate(ids)]
+    async with seed.client(*mails) as client:
+        names = [one["link_name"] for one in await client.get("/projects/")]
+        assert names[:3] == ["lab-3", "lab", "lab-2"]
+        assert names[3:] == [f"lab-{number}" for number in range(4, 14)]
 
 
 async def test_projects_are_those_of_the_lists(seed: Seed) -> None:

@@ -42,7 +42,7 @@ class _Walk:
 
     def take(self, line: str, following: str) -> None:
         """Put one line where it belongs."""
-        if self.state == "hunk" and (self.old > 0 or self.new > 0):
+        if self._is_in_hunk(line):
             self._in_hunk(line)
         elif self._begins(line, following):
             self.state = "header"
@@ -55,6 +55,14 @@ class _Walk:
         else:
             self.state = "text"
             self.text.append(line)
+
+    def _is_in_hunk(self, line: str) -> bool:
+        """Whether it is a line of the hunk, which ends too soon at what no line of one begins with."""
+        return (
+            self.state == "hunk"
+            and (self.old > 0 or self.new > 0)
+            and (not line or line.startswith(("+", "-", " ", "\\")))
+        )
 
     def _begins(self, line: str, following: str) -> bool:
         if _BEGIN.match(line):

@@ -63,13 +63,15 @@ def _named(asked: Asked) -> tuple[str, int]:
     project = asked.tables.people.project_by_name(asked.params["link"])
     if project is None:
         raise NoPage
-    return f"<{asked.params['msgid'].replace('%2F', '/')}>", project.id
+    msgid = asked.params["msgid"].replace("%2F", "/")
+    dots = msgid.replace("%2E", ".")
+    return f"<{msgid if dots.strip('.') else dots}>", project.id
 
 
 def _before(asked: Asked, patch: Patch) -> list[Patch]:
     """The patches that come before it, where they are asked for: of any series, or of a certain one."""
     series = dict(asked.query()).get("series")
-    if series is None:
+    if not series:
         return []
     if patch.series is None or series not in {"*", str(patch.series)}:
         raise NoPage
@@ -164,7 +166,7 @@ def _body(asked: Asked, mail_id: int, letter: Letter, *, is_cover: bool) -> str:
     if trailers:
         before = "\n".join((before.rstrip("\n"), *trailers))
         before += "" if line else "\n"
-    return f"{before}{line}{behind}" + (f"\n{letter.diff}" if letter.diff else "")
+    return f"{before}{line}{behind}" + (f"\n{_quoted(letter.diff)}" if letter.diff else "")
 
 
 def _quoted(text: str) -> str:

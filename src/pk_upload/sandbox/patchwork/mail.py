@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import email
 import email.errors
@@ -25,9 +26,12 @@ __all__ = ["Mail", "Unreadable", "read_mail"]
 LARGEST_HEAD = 128 * 1024
 MOST_HEADERS = 500
 _MOST_BOUNDARIES = 20
-_MOST_PARTS = 20_000
+_MOST_PARTS = 1000
+_MOST_DASHES = 20_000
 _MOST_REFERENCES = 200
 _LONGEST_HEADER = 8 * 1024
+_LONGEST_TYPE = 2 * 1024
+"""Of a header with parameters, which the standard library reads in a time that grows with its square."""
 _LONGEST_ADDRESS = 254
 _LONGEST_LIST = 200
 
@@ -36,6 +40,13 @@ _EMAIL = re.compile(r"[^\s@<>\"(),]+@[^\s@<>\"(),]+")
 _BETWEEN = re.compile(r"[\s,<>\"();:]+")
 _LIST = re.compile(r"(?:(.*)<)?([A-Za-z0-9][A-Za-z0-9._-]*)>?")
 _DIFF_TYPES = {"text/x-patch", "text/x-diff"}
+_TYPED = re.compile(rb"(?:\A|[\r\n])content-(?:type|disposition)[ \t]*:", re.IGNORECASE)
+_FOLDED = re.compile(rb"[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*")
+_DASHES = re.compile(rb"[\r\n]--(- (?:\"?a/|/dev/null))?")
+"""A line that may part a mail; what begins a diff is told apart, for a patch may be of many files."""
+_CHARSET = re.compile(r";\s*charset\*?\s*=\s*(?:\"([^\"]{0,100})\"|([^\s;\"]{1,100}))", re.IGNORECASE)
+_SLOW = {"idna", "punycode"}
+"""Codecs that are for names, and take a time for long texts that grows with its square."""
 
 
 class Unreadable(Exception):
@@ -69,13 +80,32 @@ def read_mail(data: bytes) -> Mail:
     head = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
     if len(head) > LARGEST_HEAD:
         raise Unreadable("has a head that is too large")
-    boundaries = data.lower().count(b"boundary")
-    if boundaries > _MOST_BOUNDARIES or (boundaries and data.count(b"\n--") > _MOST_PARTS):
+    if any(_is_long(data, found.end()) for found in _TYPED.finditer(data)):
+        raise Unreadable("has a header that is too large")
+    if _has_many_parts(data):
         raise Unreadable("has too many parts")
     try:
         return _read(email.message_from_bytes(data), data)
     except (RecursionError, email.errors.MessageError, ValueError, LookupError, TypeError) as error:
         raise Unreadable("is no well-formed mail") from error
+
+
+def _is_long(data: bytes, start: int) -> bool:
+    """Whether the header whose value begins at `start` is too long, with the lines that it goes on in."""
+    found = _FOLDED.match(data, start, start + _LONGEST_TYPE + 1)
+    return found is not None and found.end() - start > _LONGEST_TYPE
+
+
+def _has_many_parts(data: bytes) -> bool:
+    boundaries = data.lower().count(b"boundary")
+    if not boundaries:
+        return False
+    others = 0
+    for dashes, found in enumerate(_DASHES.finditer(data), 1):
+        others += found[1] is None
+        if dashes > _MOST_DASHES or others > _MOST_PARTS:
+            return True
+    return boundaries > _MOST_BOUNDARIES
 
 
 def _read(message: Message, data: bytes) -> Mail:
@@ -176,9 +206,16 @@ def _text(message: Message) -> str:
 def _decoded_part(part: Message) -> str:
     payload = part.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
-    for charset in (part.get_content_charset() or "utf-8", "utf-8"):
+    for charset in (_charset(part), "utf-8"):
         try:
-            return _sound(data.decode(charset))
+            if codecs.lookup(charset).name not in _SLOW:
+                return _sound(data.decode(charset))
         except (LookupError, ValueError):
             continue
     return _sound(data.decode("utf-8", "replace"))
+
+
+def _charset(part: Message) -> str:
+    """The charset that the part says it is in, without the language that may stand before it."""
+    found = _CHARSET.search(str(part.get("Content-Type", "")))
+    return (found[1] or found[2] or "utf-8").rpartition("'")[2] if found else "utf-8"

@@ -24,12 +24,14 @@ _QUOTED = re.compile(rb">+From ")
 def open_mbox(path: Path) -> BinaryIO:
     """The file, which begins as an mbox does, or is empty. SandboxError when it is not or cannot be read."""
     try:
-        file = path.open("rb")
+        file = (
+            path.open("rb") if path.is_file() or not path.exists() else None
+        )  # to open a pipe may never end
     except OSError as error:
         raise SandboxError(f"The mbox {path} cannot be read: {reason_of(error)}.") from error
+    if file is None:
+        raise SandboxError(f"The mbox {path} cannot be read: it is no ordinary file.")
     try:
-        if not path.is_file():
-            raise SandboxError(f"The mbox {path} cannot be read: it is no ordinary file.")
         first = next((line for line in iter(lambda: file.readline(_LONGEST_READ), b"") if line.strip()), b"")
         if first and not _FROM.match(first):
             raise SandboxError(f"{path} is no mbox: its first line does not begin with From, and a date.")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from pk_upload.sandbox.patchwork.listing import Listing, Scope, columns_of, count, made, rows
+from pk_upload.sandbox.patchwork.listing import Listing, Scope, among, columns_of, count, made, rows
 from pk_upload.sandbox.patchwork.records import Person, Project, User
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pk_upload.sandbox.database import Database
     from pk_upload.sandbox.patchwork.filters import Wanted
 
@@ -25,7 +28,7 @@ _EDITABLE = frozenset(
     }
 )
 _OWN = frozenset({"first_name", "last_name", "send_email", "items_per_page", "show_ids"})
-_PROJECTS = Listing("patchwork_project", columns_of(Project))
+_PROJECTS = Listing("patchwork_project", columns_of(Project), orders={"id": "id", "name": "name"})
 _USERS = Listing(
     "patchwork_user",
     columns_of(User),
@@ -54,17 +57,33 @@ class PeopleTable:
 
     def create_project(self, name: str, link_name: str, list_id: str, list_email: str) -> Project:
         """A new project; its name in links gets a number where there is one of that name."""
-        link, number = link_name, 2
-        while self._db.value("SELECT 1 FROM patchwork_project WHERE link_name = ?", link):
-            link, number = f"{link_name}-{number}", number + 1
         self._db.execute(
             "INSERT INTO patchwork_project (name, link_name, list_id, list_email) VALUES (?, ?, ?, ?)",
-            (name, link, list_id, list_email),
+            (name, self._free_link(link_name), list_id, list_email),
         )
         project = self.project_of_list(list_id)
         if project is None:
             raise LookupError(f"no project {list_id}")
         return project
+
+    def _free_link(self, link_name: str) -> str:
+        """A name in links that nobody has: this one, or with a number that is behind one that is taken.
+
+        Not each number is tried, since many lists may have the same label.
+        """
+
+        def is_free(number: int) -> bool:
+            return self.project_by_name(f"{link_name}-{number}") is None
+
+        if self.project_by_name(link_name) is None:
+            return link_name
+        taken, free = 1, 2
+        while not is_free(free):
+            taken, free = free, 2 * free
+        while free - taken > 1:
+            middle = (taken + free) // 2
+            taken, free = (taken, middle) if is_free(middle) else (middle, free)
+        return f"{link_name}-{free}"
 
     def project(self, project_id: int) -> Project | None:
         """The project with this id."""
@@ -78,9 +97,11 @@ class PeopleTable:
         """The project of the list with this id."""
         return self._project("list_id = ?", list_id)
 
-    def project_of_address(self, list_email: str) -> Project | None:
-        """The project of the list with this address."""
-        return self._project("list_email = ?", list_email)
+    def project_of_addresses(self, addresses: Iterable[str]) -> Project | None:
+        """The project of the list with one of these addresses, the first by the alphabet."""
+        return self._project(
+            f"{among('list_email')} ORDER BY list_email, id LIMIT 1", json.dumps([*addresses])
+        )
 
     def _project(self, condition: str, value: Any) -> Project | None:
         row = self._db.row(f"{_PROJECT} WHERE {condition}", value)

@@ -90,6 +90,7 @@ async def _seed_one(tables: PatchworkTable, path: Path) -> Seeded:
     with open_mbox(path) as file:
         try:
             for number, data in enumerate(read_messages(file), 1):
+                await anyio.lowlevel.checkpoint()  # before anything else, for a mail may be of no use
                 if data is None:
                     seeded.leave_out(number, f"is larger than {LARGEST_MESSAGE >> 20} MiB")
                     continue
@@ -100,7 +101,6 @@ async def _seed_one(tables: PatchworkTable, path: Path) -> Seeded:
                     continue
                 with tables.transaction():
                     _take(tables, mail, seeded)
-                await anyio.lowlevel.checkpoint()
         except OSError as error:
             raise SandboxError(f"The mbox {path} cannot be read: {reason_of(error)}.") from error
     return seeded
@@ -129,11 +129,8 @@ def _take(tables: PatchworkTable, mail: Mail, seeded: Seeded) -> None:
 
 def _list_of(tables: PatchworkTable, mail: Mail) -> str:
     """The id of the list that a mail without one was sent to."""
-    for address in sorted(mail.receivers):
-        project = tables.people.project_of_address(address)
-        if project is not None:
-            return project.list_id
-    return _DEFAULT_LIST
+    project = tables.people.project_of_addresses(mail.receivers)
+    return _DEFAULT_LIST if project is None else project.list_id
 
 
 def _project_of_list(tables: PatchworkTable, list_id: str, name: str | None) -> Project:
@@ -181,11 +178,10 @@ def _patch(tables: PatchworkTable, mail: Mail, subject: Subject, project: Projec
         "pull_url": mail.pull_url,
     }
     letter = Letter(json.dumps(mail.headers), mail.content, mail.diff, json.dumps(subject.prefixes))
-    before = tables.series.numbers(series.id) if series else set[int]()
     patch = tables.mails.add_patch(columns, letter)
     tables.events.add("patch-created", project.id, patch=patch.id)
     if series is not None:
-        note_arrival(tables, series, patch, before)
+        note_arrival(tables, series, patch)
         tables.series.need(series.id, needed_series(tables, mail.content, project.id))
     person, user = tables.people.person(sender), tables.people.user_by_name("submitter")
     if person is not None and user is not None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pk_upload.sandbox.patchwork.listing import Listing, Scope, among, columns_of, count, made, named, rows
+from pk_upload.sandbox.patchwork.listing import (
+    IN_PROJECT,
+    Listing,
+    Scope,
+    among,
+    columns_of,
+    count,
+    made,
+    named,
+    rows,
+)
 from pk_upload.sandbox.patchwork.records import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pk_upload.sandbox.database import Database
     from pk_upload.sandbox.patchwork.filters import Wanted
@@ -20,7 +30,7 @@ _SERIES = Listing(
     columns_of(Series),
     ids={"project": among("project"), "submitter": among("submitter")},
     names={
-        "project": named("project", "patchwork_project", "link_name"),
+        "project": IN_PROJECT,
         "submitter": named("submitter", "patchwork_person", "email"),
     },
     words=("name",),
@@ -68,10 +78,20 @@ class SeriesTable:
         values = (submitter, project, version, total, after, before)
         return [made(Series, row) for row in self._db.execute(sql, values)]
 
-    def numbers(self, series: int) -> set[int]:
-        """The numbers of the patches that are there."""
-        sql = "SELECT number FROM patchwork_patch WHERE series = ? AND number IS NOT NULL"
-        return {row["number"] for row in self._db.execute(sql, (series,))}
+    def has_number(self, series: int, number: int) -> bool:
+        """Whether the patch with this number is there."""
+        sql = "SELECT 1 FROM patchwork_patch WHERE series = ? AND number = ?"
+        return self._db.value(sql, series, number) is not None
+
+    def received(self, series: int, below: int = 1 << 31) -> int:
+        """How many patches are there, of those with a number less than `below`."""
+        sql = "SELECT COUNT(*) FROM patchwork_patch WHERE series = ? AND number < ?"
+        return int(self._db.value(sql, series, below))
+
+    def from_number(self, series: int, number: int) -> Iterator[tuple[int, int]]:
+        """The numbers and ids of the patches from this number on, in their order, one after the other."""
+        sql = "SELECT number, id FROM patchwork_patch WHERE series = ? AND number >= ? ORDER BY number"
+        return ((row["number"], row["id"]) for row in self._db.execute(sql, (series, number)))
 
     def need(self, series: int, needed: Iterable[int]) -> None:
         """Note that `series` needs the others."""

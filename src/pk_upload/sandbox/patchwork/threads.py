@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -52,10 +53,10 @@ def _fits(series: Series, subject: Subject) -> bool:
 
 
 def _lacks(tables: PatchworkTable, series: Series, number: int) -> bool:
-    numbers = tables.series.numbers(series.id)
     if number == 0:  # a whole series without a cover letter is not to get that of the next one
-        return tables.mails.cover_of_series(series.id) is None and len(numbers) < series.total
-    return number not in numbers
+        has_cover = tables.mails.cover_of_series(series.id) is not None
+        return not has_cover and tables.series.received(series.id) < series.total
+    return not tables.series.has_number(series.id, number)
 
 
 def _around(date: str) -> tuple[str, str]:
@@ -66,27 +67,23 @@ def _around(date: str) -> tuple[str, str]:
         return date, date
 
 
-def note_arrival(tables: PatchworkTable, series: Series, patch: Patch, before: set[int]) -> None:
-    """Note what the patch completes, where the series had patches with the numbers `before`.
+def note_arrival(tables: PatchworkTable, series: Series, patch: Patch) -> None:
+    """Note what the patch completes, which is in the series by now.
 
     A patch is complete once all that come before it are there.
     """
-    numbers = before | {patch.number or 1}
-    fresh = range(_unbroken(before) + 1, _unbroken(numbers) + 1)
-    if fresh:
-        for other in tables.mails.patches_of_series(series.id):
-            if other.number in fresh:
-                tables.events.add("patch-completed", series.project, patch=other.id, series=series.id)
-    if len(numbers) == series.total:
+    number = patch.number or 1
+    if tables.series.received(series.id, number) == number - 1:
+        for other in _unbroken(tables, series, number):
+            tables.events.add("patch-completed", series.project, patch=other, series=series.id)
+    if tables.series.received(series.id) == series.total:
         tables.events.add("series-completed", series.project, series=series.id)
 
 
-def _unbroken(numbers: set[int]) -> int:
-    """The last number up to which all are there."""
-    last = 0
-    while last + 1 in numbers:
-        last += 1
-    return last
+def _unbroken(tables: PatchworkTable, series: Series, first: int) -> list[int]:
+    """The ids of the patches from number `first` on, up to the first that is not there."""
+    found = zip(tables.series.from_number(series.id, first), itertools.count(first), strict=False)
+    return [patch for (_, patch), _ in itertools.takewhile(lambda one: one[0][0] == one[1], found)]
 
 
 def needed_series(tables: PatchworkTable, content: str, project: int) -> set[int]:
