@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from patchwork_harness import READER, SUBMITTER, PatchworkClient, patchwork_client, series, write_mbox
+from patchwork_harness import (
+    MORNING,
+    READER,
+    SUBMITTER,
+    PatchworkClient,
+    patchwork_client,
+    series,
+    write_mbox,
+)
 
 pytestmark = pytest.mark.anyio
 DENIED = {"detail": "You do not have permission to perform this action."}
@@ -23,7 +33,7 @@ async def refused(
 async def test_a_bundle_lives_and_dies(patchwork: PatchworkClient) -> None:
     made = await patchwork.call("POST", "/bundles/", {"name": "a b", "patches": [3, 1, 3]}, token=READER)
     assert (made.status, made.headers["Location"]) == (201, made.json["url"])
-    assert [one["id"] for one in made.json["patches"]] == [3, 1]
+    assert [one["id"] for one in made.json["patches"]] == [1, 3]
     assert (made.json["public"], made.json["owner"]["username"]) == (False, "reader")
     assert made.json["mbox"] == f"{patchwork.sandbox.patchwork_url}/bundle/reader/a%20b/mbox/"
     path = f"/bundles/{made.json['id']}/"
@@ -68,7 +78,7 @@ async def test_a_bundle_is_its_owners(patchwork: PatchworkClient) -> None:
         ({}, {"name": ["This field is required."], "patches": ["This field is required."]}),
         ({"name": "n" * 51, "patches": []}, {
             "name": [TOO_LONG.format(50)],
-            "patches": ["This list may not be empty."],
+            "patches": ["Bundles cannot be empty"],
         }),
         ({"name": " ", "patches": "1"}, {
             "name": ["This field may not be blank."],
@@ -78,22 +88,31 @@ async def test_a_bundle_is_its_owners(patchwork: PatchworkClient) -> None:
             "patches": ['Invalid pk "77" - object does not exist.'],
             "public": ["Must be a valid boolean."],
         }),
-        ({"name": "taken", "patches": [1]}, {"name": ["You have a bundle with the name taken already."]}),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_with_a_bundle_is_told(patchwork: PatchworkClient, body: Any, told: Any) -> None:
-    await patchwork.done("POST", "/bundles/", {"name": "taken", "patches": [2]})
     await refused(patchwork, "POST", "/bundles/", body, told)
-    assert len(await patchwork.get("/bundles/")) == 1
+    assert await patchwork.get("/bundles/") == []
 
 
 async def test_a_name_is_taken_by_its_owner_alone(patchwork: PatchworkClient) -> None:
     for token in (READER, SUBMITTER):
         await patchwork.done("POST", "/bundles/", {"name": "same", "patches": [1]}, token=token)
     await patchwork.done("POST", "/bundles/", {"name": "other", "patches": [1]}, token=READER)
-    told = {"name": ["You have a bundle with the name same already."]}
-    await refused(patchwork, "PATCH", "/bundles/3/", {"name": "same", "patches": [2]}, told, token=READER)
-    assert [one["id"] for one in (await patchwork.get("/bundles/3/", token=READER))["patches"]] == [1]
+    for verb, path in (("PATCH", "/bundles/3/"), ("PUT", "/bundles/3/"), ("POST", "/bundles/")):
+        answer = await patchwork.call(verb, path, {"name": "same", "patches": [2]}, token=READER)
+        assert (answer.status, answer.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
+    shown = await patchwork.get("/bundles/", token=READER)
+    assert [(one["name"], one["patches"][0]["id"]) for one in shown] == [("same", 1), ("other", 1)]
+
+
+async def test_a_bundle_lists_its_patches_by_date_and_sends_them_as_given(tmp_path: Any) -> None:
+    mails = [*series(1), *series(2, date=MORNING - timedelta(days=9))]
+    async with patchwork_client(tmp_path / "data", write_mbox(tmp_path / "m", mails)) as client:
+        made = await client.done("POST", "/bundles/", {"name": "n", "patches": [3, 5, 1, 4, 3]})
+        assert [one["id"] for one in made["patches"]] == [4, 5, 1, 3]
+        text = (await client.raw("GET", made["mbox"])).text
+        assert re.findall("^X-Patchwork-Id: (.*)$", text, re.MULTILINE) == ["3", "5", "1", "4"]
 
 
 async def test_the_patches_of_a_bundle_are_of_one_project(tmp_path: Any) -> None:

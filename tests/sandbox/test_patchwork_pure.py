@@ -141,6 +141,14 @@ def test_what_is_no_diff_is_said(text: str) -> None:
     assert split_diff(text) == (text, None)
 
 
+def test_a_hunk_ends_at_what_is_no_line_of_one() -> None:
+    begun = "--- a/x\n+++ b/x\n@@ -1,9 +1,9 @@\n a\n-b\n+c\n\n\\ No newline\n"
+    for line in ("From me@x Mon Jan  6 16:00:00 2025", "x", "\tx", "@x", "diff"):
+        assert split_diff(f"Why\n{begun}{line}\n+more\n") == (f"Why\n{line}\n+more\n", begun)
+    again = diff(1)
+    assert split_diff(f"{begun}{again}") == ("", begun + again)
+
+
 @given(st.text(alphabet="+- @ab\n\\1,/x"))
 def test_any_text_is_split_without_a_line_lost(text: str) -> None:
     said, found = split_diff(text)
@@ -200,7 +208,7 @@ def test_links_lead_to_pages_that_there_are(
         assert sorted(pair for pair in found if pair[0] != "page") == sorted(
             pair for pair in filters if pair[0] != "page"
         )
-    for wrong in (str(last + 1), "0", "-1", "x", ""):
+    for wrong in (str(last + 1), "0", "-1", "x", " "):
         with pytest.raises(NoSuchPage):
             read_page(wrong, size, total)
 
@@ -236,8 +244,10 @@ def test_any_query_is_read(query: list[tuple[str, str]]) -> None:
     assert wanted.ids.keys() | wanted.names.keys() <= filters.keys()
     assert all(isinstance(value, int) for values in wanted.ids.values() for value in values)
     assert {name for name, _ in wanted.order} <= {"a", "b"}
-    given = {name for name, value in query if value.strip()} & {"a", "b", "c"}
-    assert wanted.nothing or given == wanted.ids.keys() | wanted.names.keys()
+    values = [value.strip() for name, value in query if name in {"a", "c"}]
+    assert "" not in values or wanted.nothing
+    given = {name for name, _ in query} & {"a", "c"}
+    assert wanted.nothing or given == (wanted.ids.keys() | wanted.names.keys()) - {"b"}
 
 
 def test_an_order_is_by_the_first_mention_of_each_field() -> None:

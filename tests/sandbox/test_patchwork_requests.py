@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from base64 import b64encode
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from patchwork_harness import READER, SUBMITTER, TOKEN, PatchworkClient
+from yarl import URL
 
 pytestmark = pytest.mark.anyio
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -32,6 +34,41 @@ async def test_even_the_index_and_the_downloads_need_their_slash(patchwork: Patc
     for path in ("/api", "/api/1.0", "/api/projects/lab", "/series/1/mbox", "/bundle/maintainer/x/mbox"):
         answer = await patchwork.raw("GET", site + path)
         assert (answer.status, answer.headers["Location"]) == (301, f"/patchwork{path}/")
+
+
+@pytest.mark.parametrize("slashes", ["//", "///"])
+async def test_no_number_of_slashes_leads_to_another_host(patchwork: PatchworkClient, slashes: str) -> None:
+    site = patchwork.sandbox.url
+    answer = await patchwork.raw("GET", f"{site}{slashes}patchwork/api/1.4/patches?page=1")
+    assert (answer.status, answer.headers["Location"]) == (301, "/patchwork/api/1.4/patches/?page=1")
+    answer = await patchwork.raw("GET", f"{site}{slashes}patchwork/api/1.4/patches/?per_page=2")
+    assert answer.links["next"] == f"{site}/patchwork/api/1.4/patches/?page=2&per_page=2"
+
+
+async def test_bytes_that_are_no_text_are_no_trouble(patchwork: PatchworkClient) -> None:
+    host = URL(patchwork.sandbox.url).authority.encode()
+    for verb, path, host_sent, kind, status in (
+        (b"PATCH", b"patches/1/", host, b"text/\xff\xfe", b"415"),
+        (b"PATCH", b"patches/1/", host, b"application/json; \xff", b"200"),
+        (b"GET", b"patches/", b"\xff\xfe.example.com", b"text/plain", b"200"),
+        (b"GET", b"patches", b"\xff\xfe.example.com", b"text/plain", b"301"),
+        (b"POST", b"patches/1/checks/", b"\xff", b"application/json", b"201"),
+    ):
+        body = b'{"state": "fail"}' if verb == b"POST" else b"{}" if verb == b"PATCH" else b""
+        lines = [
+            verb + b" /patchwork/api/1.4/" + path + b" HTTP/1.1",
+            b"Host: " + host_sent,
+            b"Content-Type: " + kind,
+            b"Authorization: Token " + TOKEN.encode(),
+            b"Content-Length: %d" % len(body),
+            b"Connection: close",
+        ]
+        reader, writer = await asyncio.open_connection(*host.decode().split(":"))
+        writer.write(b"\r\n".join((*lines, b"", body)))
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        assert answer.split()[1] == status, (path, answer)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +308,6 @@ async def test_older_versions_lack_the_fields_that_came_later(
 
 async def test_what_an_older_version_does_not_know_it_does_not_write(patchwork: PatchworkClient) -> None:
     patchwork.version = "1.1"
-    await patchwork.done("PATCH", "/patches/1/", {"related": [2]})
     await patchwork.done(
         "PATCH", "/projects/lab/", {"show_dependencies": False, "web_url": "https://x.example.com"}
     )
@@ -281,11 +317,23 @@ async def test_what_an_older_version_does_not_know_it_does_not_write(patchwork: 
     ]
     assert [answer.status for answer in answers] == [405, 405]
     patchwork.version = "1.4"
-    assert (await patchwork.get("/patches/1/"))["related"] == []
     project = await patchwork.get("/projects/lab/")
     assert (project["show_dependencies"], project["web_url"]) == (True, "https://x.example.com")
     user = await patchwork.get("/users/1/")
     assert (user["first_name"], user["settings"]["show_ids"]) == ("Ann", False)
+
+
+async def test_relations_are_written_by_older_versions_which_do_not_show_them(
+    patchwork: PatchworkClient,
+) -> None:
+    for patch, version in ((1, "1.0"), (3, "1.1")):
+        patchwork.version = version
+        for _ in range(2):
+            assert "related" not in await patchwork.done(
+                "PATCH", f"/patches/{patch}/", {"related": [patch + 1]}
+            )
+        patchwork.version = "1.4"
+        assert [one["id"] for one in (await patchwork.get(f"/patches/{patch}/"))["related"]] == [patch + 1]
 
 
 async def test_without_a_version_it_is_the_latest_and_links_have_none(patchwork: PatchworkClient) -> None:

@@ -57,8 +57,7 @@ async def test_all_of_a_patch_that_can_be_changed_is_and_no_more(patchwork: Patc
     changed = await patchwork.done("PUT", "/patches/1/", {**changes, "name": "x", "hash": "y", "id": 7})
     after = await patchwork.get("/patches/1/")
     assert {name for name in before if before[name] != after[name]} == set(changes)
-    assert "related" not in changed
-    assert changed == {name: value for name, value in after.items() if name != "related"}
+    assert changed == after
     assert changed["delegate"]["username"] == "maintainer"
     await patchwork.done("PATCH", "/patches/1/", {"commit_ref": None, "pull_url": None, "delegate": None})
     after = await patchwork.get("/patches/1/")
@@ -78,7 +77,11 @@ async def test_all_of_a_patch_that_can_be_changed_is_and_no_more(patchwork: Patc
         ({"delegate": 99}, {"delegate": ['Invalid pk "99" - object does not exist.']}),
         ({"delegate": "x"}, {"delegate": ["Incorrect type. Expected pk value, received str."]}),
         ({"delegate": True}, {"delegate": ["Incorrect type. Expected pk value, received bool."]}),
-        ({"delegate": 10**30}, {"delegate": ["Incorrect type. Expected pk value, received int."]}),
+        ({"delegate": 10**30}, {"delegate": [f'Invalid pk "{10**30}" - object does not exist.']}),
+        ({"delegate": "-1"}, {"delegate": ['Invalid pk "-1" - object does not exist.']}),
+        ({"related": [1, -3]}, {"related": ['Invalid pk "-3" - object does not exist.']}),
+        ({"delegate": "9" * 9999}, {"delegate": ["Incorrect type. Expected pk value, received str."]}),
+        ({"state": ""}, {"state": ["This field may not be null."]}),
         ({"related": 2}, {"related": ['Expected a list of items but got type "int".']}),
         ({"related": [2, 99]}, {"related": ['Invalid pk "99" - object does not exist.']}),
         ({"related": None, "state": None}, {
@@ -96,10 +99,32 @@ async def test_what_is_wrong_with_a_patch_is_told_field_by_field(
 
 
 async def test_a_state_that_is_none_is_told_with_those_that_are(patchwork: PatchworkClient) -> None:
-    for state in ("bogus", "New", 7, ["new"], "\u20ac" * 1000):
+    for state in ("bogus", "underreview", "under_review", 7, ["new"], "\u20ac" * 1000):
         answer = await patchwork.call("PATCH", "/patches/1/", {"state": state})
         [told] = answer.json["state"]
         assert told.startswith(f"Invalid state {str(state)[:255]}. Expected one of: new, under-review, ")
+
+
+async def test_a_state_may_be_given_by_its_name_in_any_case(patchwork: PatchworkClient) -> None:
+    for state in ("Under Review", "NOT-applicable", "rfc", " Changes Requested "):
+        changed = await patchwork.done("PATCH", "/patches/1/", {"state": state})
+        assert changed["state"] == state.strip().lower().replace(" ", "-")
+    assert len(await events(patchwork, "patch-state-changed")) == 4
+
+
+async def test_put_asks_for_what_a_resource_cannot_do_without(patchwork: PatchworkClient) -> None:
+    required = ["This field is required."]
+    for body in ({}, {"archived": True}):
+        await refused(patchwork, "PUT", "/patches/1/", body, {"state": required, "delegate": required})
+    await refused(patchwork, "PUT", "/patches/1/", {"state": "rfc"}, {"delegate": required})
+    await refused(patchwork, "PUT", "/users/1/", {"first_name": "Ann"}, {"settings": required})
+    null = {"settings": ["This field may not be null."]}
+    await refused(patchwork, "PUT", "/users/1/", {"settings": None}, null)
+    changed = await patchwork.done("PUT", "/patches/1/", {"state": "rfc", "delegate": None})
+    assert (changed["state"], changed["delegate"], changed["related"]) == ("rfc", None, [])
+    assert (await patchwork.done("PUT", "/users/1/", {"settings": {}}))["first_name"] == "Mary"
+    patchwork.version = "1.1"
+    assert (await patchwork.done("PUT", "/users/1/", {"first_name": "Ann"}))["first_name"] == "Ann"
 
 
 async def test_only_what_changes_makes_an_event(patchwork: PatchworkClient) -> None:
@@ -124,11 +149,18 @@ async def related(client: PatchworkClient) -> dict[int, list[int]]:
     return {patch: others for patch, others in shown.items() if others}
 
 
-async def test_relations_grow_and_the_answer_is_from_before(patchwork: PatchworkClient) -> None:
-    assert "related" not in await patchwork.done("PATCH", "/patches/1/", {"related": [2, 1]})
+async def test_relations_grow_and_the_answer_is_from_before_where_there_was_one(
+    patchwork: PatchworkClient,
+) -> None:
+    changed = await patchwork.done("PATCH", "/patches/1/", {"related": [2, 1]})
+    assert [one["id"] for one in changed["related"]] == [2]
     assert await related(patchwork) == {1: [2], 2: [1]}
     changed = await patchwork.done("PATCH", "/patches/3/", {"related": [2]})
-    assert "related" not in changed
+    assert [one["id"] for one in changed["related"]] == [1, 2]
+    changed = await patchwork.done("PATCH", "/patches/1/", {"state": "rfc"})
+    assert [one["id"] for one in changed["related"]] == [2, 3]
+    assert (await patchwork.done("PATCH", "/patches/5/", {"related": [5]}))["related"] == []
+    assert "related" not in await patchwork.done("PATCH", "/patches/5/", {"state": "rfc"})
     changed = await patchwork.done("PATCH", "/patches/1/", {"related": [4]})
     assert [one["id"] for one in changed["related"]] == [2, 3]
     assert await related(patchwork) == {1: [2, 3, 4], 2: [1, 3, 4], 3: [1, 2, 4], 4: [1, 2, 3]}
@@ -223,7 +255,7 @@ async def test_the_newest_checks_by_user_and_context_make_that_of_the_patch(
 # Comments, projects, users
 
 
-async def test_a_comment_is_dealt_with_by_who_sent_it_or_a_maintainer(tmp_path: Any) -> None:
+async def test_a_comment_is_dealt_with_by_who_sent_it_or_may_write_to_its_patch(tmp_path: Any) -> None:
     mails = series(1)
     for number, (sender, answered) in enumerate(
         [("Dora <dora@example.org>", "patch-1-1"), ("Carl <contrib@example.com>", "cover-1")]
@@ -238,7 +270,7 @@ async def test_a_comment_is_dealt_with_by_who_sent_it_or_a_maintainer(tmp_path: 
             "addressed"
         ] is False
         for path, token, told in (
-            (on_patch, SUBMITTER, DENIED),
+            (on_patch, READER, DENIED),
             (on_cover, READER, DENIED),
             (on_cover, None, ANONYMOUS),
         ):
@@ -250,6 +282,21 @@ async def test_a_comment_is_dealt_with_by_who_sent_it_or_a_maintainer(tmp_path: 
         await refused(client, "PUT", on_patch, {"addressed": "perhaps"}, wrong)
         assert (await client.get(on_patch))["addressed"] is True
         assert (await client.call("GET", "/patches/2/comments/1/")).status == 404
+
+
+async def test_who_sent_a_mail_deals_with_all_comments_on_it_and_on_no_other(tmp_path: Any) -> None:
+    dora = "Dora <dora@example.org>"
+    mails = [*series(1), *series(2, sender=dora)]
+    for number, answered in enumerate(("patch-1-1", "cover-1", "patch-2-1", "cover-2")):
+        answers = f"{answered}@lab.example.com"
+        mails.append(mail("Re: x", "Fine\n", sender=dora, msgid=f"c{number}@x", answers=answers))
+    async with patchwork_client(tmp_path / "data", write_mbox(tmp_path / "m", mails)) as client:
+        for path in ("/patches/1/comments/1/", "/covers/1/comments/1/"):
+            body = {"addressed": True}
+            assert (await client.done("PATCH", path, body, token=SUBMITTER))["addressed"] is True
+        for path in ("/patches/4/comments/2/", "/covers/2/comments/2/"):
+            await refused(client, "PATCH", path, {"addressed": True}, DENIED, 403, token=SUBMITTER)
+            assert (await client.get(path))["addressed"] is None
 
 
 async def test_a_project_is_changed_by_its_maintainer(patchwork: PatchworkClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from pk_upload.sandbox.records import App, Upload, Version
     from pk_upload.sandbox.store import Store
 
-__all__ = ["Call", "Server"]
+__all__ = ["Call", "Server", "asked_path"]
+
+
+def asked_path(request: web.BaseRequest) -> str:
+    """The path as it was asked for; with one slash before it, since with two it would name another host."""
+    return re.sub("^/+", "/", request.raw_path.partition("?")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,11 @@ class Call:
         """Whether the header or the query holds the right key."""
         return auth.is_key(self.server.api_key, auth.presented(self.request))
 
+    @property
+    def path(self) -> str:
+        """The path as it was asked for."""
+        return asked_path(self.request)
+
     def has_fault(self, kind: str) -> bool:
         """Whether a fault of this kind strikes it."""
         return any(fault.kind == kind for fault in self.drawn)
@@ -93,4 +104,5 @@ class Call:
 
     def url(self, path: str) -> str:
         """The address of `path` on this server, as the client reached it."""
-        return f"{self.request.scheme}://{self.request.host}{path}"
+        host = self.request.host.encode("utf-8", "replace").decode()
+        return f"{self.request.scheme}://{host}{path}"

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from pk_upload.sandbox import auth, injection
 from pk_upload.sandbox.answers import Disconnected, Problem, refusal
-from pk_upload.sandbox.call import Call, Server
+from pk_upload.sandbox.call import Call, Server, asked_path
 from pk_upload.sandbox.faults import FaultPlan
 from pk_upload.sandbox.kickfolio import answers as kickfolio_answers
 from pk_upload.sandbox.kickfolio import auth as kickfolio_auth
@@ -201,7 +201,7 @@ async def _answer(server: Server, request: web.BaseRequest) -> web.StreamRespons
 
 def _path(request: web.BaseRequest) -> str:
     """The path, as it came for Patchwork, where it matters how it ends, and else as the router knows it."""
-    path = request.raw_path.partition("?")[0]
+    path = asked_path(request)
     return path if patchwork_router.is_patchwork(path) else clean_path(path)
 
 

@@ -53,7 +53,7 @@ def denied(reason: str = "You do not have permission to perform this action.") -
 
 def answer(data: Json, status: int = 200, *, headers: Mapping[str, str] | None = None) -> web.Response:
     """`data` as JSON."""
-    body = json.dumps(data, ensure_ascii=False).encode()
+    body = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")  # requests may have any bytes
     return web.Response(
         body=body, status=status, content_type="application/json", headers=dict(headers or {})
     )
@@ -70,7 +70,11 @@ def page(status: int, message: str, *, headers: Mapping[str, str] | None = None)
     body = f"<p>{escape(message)}</p>"
     text = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body>{body}</body></html>\n"
     return web.Response(
-        text=text if message else "", status=status, content_type="text/html", headers=dict(headers or {})
+        body=text.encode("utf-8", "replace") if message else b"",
+        status=status,
+        content_type="text/html",
+        charset="utf-8",
+        headers=dict(headers or {}),
     )
 
 

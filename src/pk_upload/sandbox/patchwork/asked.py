@@ -63,7 +63,7 @@ class Asked:
     @property
     def path(self) -> str:
         """The path as it was asked for."""
-        return self.call.request.raw_path.partition("?")[0]
+        return self.call.path
 
     def query(self) -> list[tuple[str, str]]:
         """The parameters. Problem 400 when there are too many."""

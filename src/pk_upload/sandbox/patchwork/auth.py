@@ -1,6 +1,6 @@
 """Who asks a Patchwork: one of its users by token or password, or nobody.
 
-There is no 401: wrong credentials are refused with 403, even where none are needed, and a scheme that is
+There is no 401: the API refuses wrong credentials with 403, even where none are needed, and a scheme that is
 not known is as good as none.
 """
 

@@ -71,7 +71,7 @@ async def create_bundle(asked: Asked) -> web.Response:
             project, name, user.id, patches, public=values.get("public", False)
         )
     except NameTaken as error:
-        raise _taken(name) from error
+        raise _taken() from error
     shown = show_bundle(asked, bundle)
     return answer(shown, 201, headers={"Location": str(shown["url"])})
 
@@ -86,7 +86,7 @@ async def update_bundle(asked: Asked) -> web.Response:
     try:
         bundle = asked.tables.work.update_bundle(bundle, values, patches)
     except NameTaken as error:
-        raise _taken(values["name"]) from error
+        raise _taken() from error
     return answer(show_bundle(asked, bundle))
 
 
@@ -103,7 +103,9 @@ async def _read(asked: Asked, required: tuple[str, ...]) -> dict[str, Any]:
         await read_given(asked.call.request, many={"patches"}),
         {
             "name": text(_LONGEST_NAME),
-            "patches": listed(pk(lambda one: asked.tables.mails.patch(one) is not None), empty=False),
+            "patches": listed(
+                pk(lambda one: asked.tables.mails.patch(one) is not None), empty="Bundles cannot be empty"
+            ),
             "public": boolean,
         },
         dict.fromkeys(required, REQUIRED),
@@ -119,5 +121,5 @@ async def _read(asked: Asked, required: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-def _taken(name: str) -> Invalid:
-    return Invalid({"name": [f"You have a bundle with the name {name} already."]})
+def _taken() -> Broken:
+    return Broken("Server Error: the owner has a bundle of that name.")

@@ -34,7 +34,7 @@ _USUAL_CONTEXT = "default"
 async def list_checks(asked: Asked) -> web.Response:
     """GET the checks of a patch."""
     patch, work = named_patch(asked), asked.tables.work
-    wanted = asked.wanted(_FILTERS)
+    wanted = asked.wanted(_FILTERS, ("id", "date"))
     return asked.listed(
         work.count_checks(patch.id, wanted),
         lambda first, most: work.checks(patch.id, wanted, first, most),

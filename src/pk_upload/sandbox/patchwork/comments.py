@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from pk_upload.sandbox.patchwork.answers import answer, denied, missing
 from pk_upload.sandbox.patchwork.asked import number
-from pk_upload.sandbox.patchwork.filters import Wanted
 from pk_upload.sandbox.patchwork.given import boolean, nullable, read_given, take
 from pk_upload.sandbox.patchwork.letters import named_cover
-from pk_upload.sandbox.patchwork.patches import named_patch
+from pk_upload.sandbox.patchwork.patches import may_write, named_patch
 from pk_upload.sandbox.patchwork.shown_work import show_comment
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def _named(asked: Asked) -> tuple[Patch | Cover, Comment]:
 async def list_comments(asked: Asked) -> web.Response:
     """GET the comments on a patch or a cover letter."""
     kind, parent, mails = _kind(asked), _parent(asked), asked.tables.mails
-    wanted = Wanted()
+    wanted = asked.wanted({}, ("id", "date", "submitter"))
     return asked.listed(
         mails.count_comments(kind, parent.id, wanted),
         lambda first, most: mails.comments(kind, parent.id, wanted, first, most),
@@ -58,10 +57,10 @@ async def show_one_comment(asked: Asked) -> web.Response:
 
 
 async def update_comment(asked: Asked) -> web.Response:
-    """PATCH or PUT a comment: `addressed`, by a maintainer or the one who sent it."""
-    _, comment = _named(asked)
+    """PATCH or PUT a comment: `addressed`, by who sent it, or who may write to what it is on."""
+    parent, comment = _named(asked)
     user = asked.logged_in()
-    if not user.is_maintainer and asked.person(comment.submitter).user != user.id:
+    if not may_write(asked, user, parent) and asked.person(comment.submitter).user != user.id:
         raise denied()
     changes = take(await read_given(asked.call.request), {"addressed": nullable(boolean, empty=True)})
     if "addressed" in changes:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pk_upload.sandbox.patchwork.listing import Listing, Scope, among, columns_of, count, made, named, rows
+from pk_upload.sandbox.patchwork.listing import (
+    IN_PROJECT,
+    Listing,
+    Scope,
+    among,
+    columns_of,
+    count,
+    made,
+    named,
+    rows,
+)
 from pk_upload.sandbox.patchwork.records import Event
 
 if TYPE_CHECKING:
@@ -19,7 +29,7 @@ _EVENTS = Listing(
     columns_of(Event),
     ids={name: among(name) for name in ("project", "series", "patch", "cover", "actor")},
     names={
-        "project": named("project", "patchwork_project", "link_name"),
+        "project": IN_PROJECT,
         "actor": named("actor", "patchwork_user", "username"),
         "category": among("category"),
     },
@@ -27,6 +37,7 @@ _EVENTS = Listing(
     usual="date DESC",
 )
 _ALL = Scope()
+_OF_NO_COMMENT = Scope("comment IS NULL")
 
 
 def now() -> str:
@@ -61,10 +72,11 @@ class EventTable:
             (category, project, now(), actor, patch, cover, series, comment, checked, previous, current),
         )
 
-    def count(self, wanted: Wanted) -> int:
-        """How many are wanted."""
-        return count(self._db, _EVENTS, wanted, _ALL)
+    def count(self, wanted: Wanted, *, comments: bool) -> int:
+        """How many are wanted, those of comments among them or not."""
+        return count(self._db, _EVENTS, wanted, _ALL if comments else _OF_NO_COMMENT)
 
-    def page(self, wanted: Wanted, first: int, most: int) -> list[Event]:
+    def page(self, wanted: Wanted, first: int, most: int, *, comments: bool) -> list[Event]:
         """Those that are wanted, the newest first unless it is said."""
-        return [made(Event, row) for row in rows(self._db, _EVENTS, wanted, _ALL, first, most)]
+        scope = _ALL if comments else _OF_NO_COMMENT
+        return [made(Event, row) for row in rows(self._db, _EVENTS, wanted, scope, first, most)]

@@ -25,18 +25,21 @@ _FILTERS = {
     "series": Filter("id"),
     "patch": Filter("id"),
     "cover": Filter("id"),
-    "actor": Filter("id or name", since=(1, 2)),
+    "actor": Filter("id or name", since=(1, 2), may_be_empty=True),
     "since": Filter("since"),
     "before": Filter("before"),
 }
+_COMMENTS = (1, 3)
+"""The version that brought the events of comments."""
 
 
 async def list_events(asked: Asked) -> web.Response:
-    """GET events, the newest first."""
+    """GET events, the newest first; older versions know none of comments."""
     wanted, events = asked.wanted(_FILTERS, ("date",)), asked.tables.events
+    comments = asked.version >= _COMMENTS
     return asked.listed(
-        events.count(wanted),
-        lambda first, most: events.page(wanted, first, most),
+        events.count(wanted, comments=comments),
+        lambda first, most: events.page(wanted, first, most, comments=comments),
         lambda event: _shown(asked, event),
     )
 

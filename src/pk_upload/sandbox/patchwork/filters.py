@@ -1,7 +1,8 @@
 """What a query asks of a list: which items, and in which order. Pure.
 
 A filter that is given several times takes each of its values, one that is not known is ignored, and one with
-none but values that cannot be leaves nothing.
+a value that cannot be leaves nothing. So does an empty value of what stands for a thing; others are ignored
+where they are empty. Of a flag the last value counts, if it is one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pk_upload.sandbox.patchwork.records import state_of
 from pk_upload.sandbox.patchwork.versions import LATEST
 
 if TYPE_CHECKING:
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BadMoment", "Filter", "Wanted", "ZonedMoment", "read_moment", "read_wanted"]
 
-Kind: TypeAlias = Literal["id", "id or name", "text", "msgid", "flag", "number", "since", "before", "words"]
+Kind: TypeAlias = Literal[
+    "id", "id or name", "state", "text", "msgid", "flag", "number", "since", "before", "words"
+]
 Value: TypeAlias = "int | str"
 
 MOST_WORDS = 20
 _FLAGS = {"true": 1, "1": 1, "false": 0, "0": 0}
+_THINGS = frozenset({"id", "id or name", "state"})
+"""Kinds of filters whose values stand for something of its own."""
 _ID = re.compile(r"[0-9]{1,18}")
 _ZONE = re.compile(r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$", re.IGNORECASE)
 _MOMENT = re.compile(
@@ -42,10 +48,19 @@ class ZonedMoment(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter of a list: what its values are, and the first version of the API that has it."""
+    """A filter of a list: what its values are, and the first version of the API that has it.
+
+    Where it `may_be_empty`, empty values are ignored, as they are in all that are of no id, name or state.
+    """
 
     kind: Kind
     since: Version = (1, 0)
+    may_be_empty: bool = False
+
+    @property
+    def keeps_empty(self) -> bool:
+        """Whether an empty value counts, and leaves nothing."""
+        return self.kind in _THINGS and not self.may_be_empty
 
 
 @dataclass(slots=True)
@@ -88,7 +103,9 @@ def read_wanted(
     for name, text in query:
         if name == "order":
             wanted.order = _order(text, frozenset(orders))
-        elif name in filters and filters[name].since <= version and text.strip():
+        elif (
+            name in filters and filters[name].since <= version and (text.strip() or filters[name].keeps_empty)
+        ):
             given.setdefault(name, []).append(text.strip())
     for name, texts in given.items():
         _read(wanted, name, filters[name].kind, texts)
@@ -106,22 +123,28 @@ def _read(wanted: Wanted, name: str, kind: Kind, texts: list[str]) -> None:
         wanted.since = min(map(read_moment, texts))
     elif kind == "before":
         wanted.before = max(map(read_moment, texts))
+    elif kind == "flag":
+        flag = _FLAGS.get(texts[-1].lower())
+        if flag is not None:
+            wanted.ids[name] = [flag]
     elif kind == "words":
         wanted.words = re.split(r"[\s,]+", " ".join(texts).strip(" ,"))[:MOST_WORDS]
     else:
-        values = [value for text in texts if (value := _value(kind, text)) is not None]
+        values = [_value(kind, text) for text in texts]
         ids = [value for value in values if isinstance(value, int)]
         names = [value for value in values if isinstance(value, str)]
         if ids:
             wanted.ids[name] = ids
         if names:
             wanted.names[name] = names
-        wanted.nothing = wanted.nothing or not values
+        wanted.nothing = wanted.nothing or None in values
 
 
 def _value(kind: Kind, text: str) -> Value | None:
-    if kind == "flag":
-        return _FLAGS.get(text.lower())
+    if not text:
+        return None
+    if kind == "state":
+        return state_of(text)
     if kind in {"id", "number"} or (kind == "id or name" and _ID.fullmatch(text)):
         return int(text) if _ID.fullmatch(text) else None
     if kind == "msgid":

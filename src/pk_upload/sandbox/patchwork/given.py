@@ -44,6 +44,7 @@ _TRUE = frozenset({"t", "y", "yes", "true", "on", "1"})
 _FALSE = frozenset({"f", "n", "no", "false", "off", "0"})
 _SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_PK = re.compile(r"-?[0-9]{1,1000}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _URL = re.compile(
     r"(?:https?|ftps?)://(?:[^\s/?#@]+@)?(?:\[[0-9a-f:.]+\]|localhost|[^\s/?#@:\[\]]+\.[^\s/?#@:\[\]]+)"
@@ -243,25 +244,25 @@ def pk(exists: Callable[[int], bool]) -> Field:
     def read(value: Any) -> int:
         if value is None:
             raise Wrong("This field may not be null.")
-        if isinstance(value, bool) or not _NUMBER.fullmatch(str(value)):
+        if isinstance(value, bool) or not _PK.fullmatch(str(value)):
             raise Wrong(f"Incorrect type. Expected pk value, received {type(value).__name__}.")
-        if not exists(int(value)):
+        if not _NUMBER.fullmatch(str(value)) or not exists(int(value)):
             raise Wrong(f'Invalid pk "{value}" - object does not exist.')
         return int(value)
 
     return read
 
 
-def listed(field: Field, *, empty: bool = True) -> Field:
-    """A list of what `field` takes, each once."""
+def listed(field: Field, *, empty: str | None = None) -> Field:
+    """A list of what `field` takes, each once; `empty` is what is said of an empty one, if it is wrong."""
 
     def read(value: Any) -> list[Any]:
         if value is None:
             raise Wrong("This field may not be null.")
         if not isinstance(value, list):
             raise Wrong(f'Expected a list of items but got type "{type(value).__name__}".')
-        if not value and not empty:
-            raise Wrong("This list may not be empty.")
+        if not value and empty is not None:
+            raise Wrong(empty)
         return [*dict.fromkeys(field(item) for item in value)]
 
     return read

@@ -24,7 +24,7 @@ _SERIES_FILTERS = {
     "before": Filter("before"),
     "q": Filter("words"),
 }
-_COVER_FILTERS = _SERIES_FILTERS | {"msgid": Filter("msgid", since=(1, 2))}
+_COVER_FILTERS = _SERIES_FILTERS | {"msgid": Filter("msgid")}
 _ORDERS = ("id", "name", "date", "submitter")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pk_upload.sandbox.database import Database
     from pk_upload.sandbox.patchwork.filters import Wanted
 
-__all__ = ["Listing", "Scope", "among", "columns_of", "count", "made", "named", "rows"]
+__all__ = ["IN_PROJECT", "Listing", "Scope", "among", "columns_of", "count", "made", "named", "rows"]
 
 Record = TypeVar("Record")
 
@@ -54,6 +54,10 @@ def among(column: str) -> str:
 def named(column: str, table: str, name: str) -> str:
     """The condition that the row of `table` that `column` means has one of the values as its `name`."""
     return f"{column} IN (SELECT id FROM {table} WHERE {among(name)})"  # noqa: S608  names from the code
+
+
+IN_PROJECT = named("project", "patchwork_project", "link_name")
+"""The condition that it is of one of the projects with the values as their names in links."""
 
 
 def columns_of(record: type[Any]) -> str:

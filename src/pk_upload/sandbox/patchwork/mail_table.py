@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pk_upload.sandbox.patchwork.listing import Listing, Scope, among, columns_of, count, made, named, rows
+from pk_upload.sandbox.patchwork.listing import (
+    IN_PROJECT,
+    Listing,
+    Scope,
+    among,
+    columns_of,
+    count,
+    made,
+    named,
+    rows,
+)
 from pk_upload.sandbox.patchwork.records import STATES, Comment, Cover, Letter, Patch
 
 if TYPE_CHECKING:
@@ -18,7 +28,6 @@ __all__ = ["MailTable", "Parent"]
 Parent: TypeAlias = Literal["patch", "cover"]
 
 _EDITABLE = frozenset({"state", "archived", "commit_ref", "pull_url", "delegate", "relation"})
-_BY_PROJECT = named("project", "patchwork_project", "link_name")
 _BY_SENDER = named("submitter", "patchwork_person", "email")
 _ORDINAL = " ".join(f"WHEN '{state}' THEN {number}" for number, state in enumerate(STATES))
 _WORST_CHECK = (
@@ -31,7 +40,7 @@ _PATCHES = Listing(
     columns_of(Patch),
     ids={name: among(name) for name in ("project", "series", "submitter", "delegate", "archived")},
     names={
-        "project": _BY_PROJECT,
+        "project": IN_PROJECT,
         "submitter": _BY_SENDER,
         "delegate": named("delegate", "patchwork_user", "username"),
         "state": among("state"),
@@ -46,11 +55,18 @@ _COVERS = Listing(
     "patchwork_cover",
     columns_of(Cover),
     ids={"project": among("project"), "submitter": among("submitter")},
-    names={"project": _BY_PROJECT, "submitter": _BY_SENDER, "msgid": among("msgid")},
+    names={"project": IN_PROJECT, "submitter": _BY_SENDER, "msgid": among("msgid")},
     words=("name",),
     orders={name: name for name in ("id", "name", "date", "submitter")},
 )
-_COMMENTS = {kind: Listing(f"patchwork_{kind}_comment", columns_of(Comment)) for kind in ("patch", "cover")}
+_COMMENTS = {
+    kind: Listing(
+        f"patchwork_{kind}_comment",
+        columns_of(Comment),
+        orders={name: name for name in ("id", "date", "submitter")},
+    )
+    for kind in ("patch", "cover")
+}
 _PATCH = _PATCHES.select
 _COVER = _COVERS.select
 _ALL = Scope()
@@ -95,6 +111,12 @@ class MailTable:
         """The patches of a series, in their order."""
         sql = f"{_PATCH} WHERE series = ? ORDER BY number, id"
         return [made(Patch, row) for row in self._db.execute(sql, (series,))]
+
+    def patches_of_bundle(self, bundle: int) -> list[Patch]:
+        """The patches of a bundle, the oldest first, in whatever order it has them."""
+        held = "SELECT patch FROM patchwork_bundled WHERE bundle = ?"
+        sql = f"{_PATCH} WHERE id IN ({held}) ORDER BY date, id"
+        return [made(Patch, row) for row in self._db.execute(sql, (bundle,))]
 
     def count_patches(self, wanted: Wanted) -> int:
         """How many are wanted."""

@@ -14,7 +14,7 @@ __all__ = ["NoSuchPage", "Page", "link_header", "page_size", "read_page"]
 
 PAGE_SIZE = 30
 LARGEST_PAGE = 250
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r" *\+?[0-9]{1,18} *")
 
 
 class NoSuchPage(Exception):
@@ -40,7 +40,7 @@ def read_page(asked: str | None, size: int, total: int) -> Page:
     last = max(1, -(-total // size))
     if asked == "last":
         return Page(last, last)
-    if asked is None:
+    if not asked:
         return Page(1, last)
     if not _NUMBER.fullmatch(asked) or not 1 <= int(asked) <= last:
         raise NoSuchPage

@@ -9,6 +9,7 @@ from pk_upload.sandbox.patchwork.answers import Invalid, answer, denied, missing
 from pk_upload.sandbox.patchwork.asked import number
 from pk_upload.sandbox.patchwork.filters import Filter
 from pk_upload.sandbox.patchwork.given import (
+    REQUIRED,
     Wrong,
     boolean,
     listed,
@@ -18,14 +19,14 @@ from pk_upload.sandbox.patchwork.given import (
     take,
     text,
 )
-from pk_upload.sandbox.patchwork.records import STATES
+from pk_upload.sandbox.patchwork.records import STATES, state_of
 from pk_upload.sandbox.patchwork.shown_mails import show_patch
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from pk_upload.sandbox.patchwork.asked import Asked
-    from pk_upload.sandbox.patchwork.records import Patch, User
+    from pk_upload.sandbox.patchwork.records import Cover, Patch, User
 
 __all__ = ["check_may_write", "list_patches", "may_write", "named_patch", "show_one_patch", "update_patch"]
 
@@ -34,7 +35,7 @@ _FILTERS = {
     "series": Filter("id"),
     "submitter": Filter("id or name"),
     "delegate": Filter("id or name"),
-    "state": Filter("text"),
+    "state": Filter("state"),
     "archived": Filter("flag"),
     "hash": Filter("text", since=(1, 2)),
     "msgid": Filter("msgid", since=(1, 2)),
@@ -43,8 +44,6 @@ _FILTERS = {
     "q": Filter("words"),
 }
 _ORDERS = ("id", "name", "project", "date", "state", "archived", "submitter", "check")
-_RELATED = (1, 2)
-"""The version that brought relations."""
 
 
 def named_patch(asked: Asked) -> Patch:
@@ -55,11 +54,14 @@ def named_patch(asked: Asked) -> Patch:
     return patch
 
 
-def may_write(asked: Asked, user: User | None, patch: Patch) -> bool:
-    """Whether it is a maintainer, the one who sent the patch, or the one to whom it is delegated."""
+def may_write(asked: Asked, user: User | None, mail: Patch | Cover) -> bool:
+    """Whether it is a maintainer, the one who sent the mail, or the one to whom a patch is delegated."""
     if user is None:
         return False
-    return user.is_maintainer or user.id in {asked.person(patch.submitter).user, patch.delegate}
+    return user.is_maintainer or user.id in {
+        asked.person(mail.submitter).user,
+        getattr(mail, "delegate", None),
+    }
 
 
 def check_may_write(asked: Asked, patch: Patch) -> User:
@@ -88,7 +90,7 @@ async def show_one_patch(asked: Asked) -> web.Response:
 
 
 async def update_patch(asked: Asked) -> web.Response:
-    """PATCH a patch, or PUT one, which asks for no more: what is not given stays as it is."""
+    """PATCH a patch, or PUT one, with its state and delegate: what else is not given stays as it is."""
     check_may_write(asked, named_patch(asked))
     given = await read_given(asked.call.request, many={"related"})
     patch = named_patch(asked)
@@ -96,17 +98,19 @@ async def update_patch(asked: Asked) -> web.Response:
     changes = _read(asked, patch, given)
     related = changes.pop("related", None)
     with asked.tables.transaction():
-        before = show_patch(asked, patch).get("related")
+        before = {name: value for name, value in show_patch(asked, patch).items() if name == "related"}
         asked.tables.mails.update_patch(patch.id, changes)
         _tell(asked, user, patch, changes)
         if related is not None:
             _relate(asked, user, patch, related)
     changed = named_patch(asked)
     shown = show_patch(asked, changed, asked.tables.mails.letter("patch", patch.id))
-    # A running server shows the relation from before an addition, and none that is empty.
-    shown["related"] = before if related else shown.get("related")
-    if not shown["related"]:
-        del shown["related"]
+    # A running server shows a relation that was there as it was before an addition, and a PATCH that leaves
+    # the patch in none shows nothing of it.
+    if related and patch.relation is not None:
+        shown |= before
+    elif not related and changed.relation is None and asked.call.request.method == "PATCH":
+        shown.pop("related", None)
     return answer(shown)
 
 
@@ -117,10 +121,10 @@ def _read(asked: Asked, patch: Patch, given: dict[str, Any]) -> dict[str, Any]:
         "state": _state,
         "archived": boolean,
         "delegate": nullable(pk(lambda one: asked.tables.people.user(one) is not None), empty=True),
+        "related": listed(pk(lambda one: asked.tables.mails.patch(one) is not None)),
     }
-    if asked.version >= _RELATED:
-        fields["related"] = listed(pk(lambda one: asked.tables.mails.patch(one) is not None))
-    changes = take(given, fields)
+    required = ("state", "delegate") if asked.call.request.method == "PUT" else ()
+    changes = take(given, fields, dict.fromkeys(required, REQUIRED))
     if changes.get("delegate") is not None:
         delegate = asked.other_user(changes["delegate"])
         if not delegate.is_maintainer:
@@ -131,12 +135,13 @@ def _read(asked: Asked, patch: Patch, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         raise Wrong("This field may not be null.")
-    if value not in STATES:
+    state = state_of(value.strip()) if isinstance(value, str) else None
+    if state is None:
         shown = str(value)[:255].encode("utf-8", "replace").decode()
         raise Wrong(f"Invalid state {shown}. Expected one of: {', '.join(STATES)}.")
-    return str(value)
+    return state
 
 
 def _tell(asked: Asked, user: User, patch: Patch, changes: dict[str, Any]) -> None:

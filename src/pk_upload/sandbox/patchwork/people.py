@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pk_upload.sandbox.patchwork.answers import Invalid, answer, denied, missing
 from pk_upload.sandbox.patchwork.asked import number
-from pk_upload.sandbox.patchwork.filters import Filter, Wanted
-from pk_upload.sandbox.patchwork.given import Wrong, boolean, integer, read_given, take, text
+from pk_upload.sandbox.patchwork.filters import Filter
+from pk_upload.sandbox.patchwork.given import REQUIRED, Wrong, boolean, integer, read_given, take, text
 from pk_upload.sandbox.patchwork.shown_people import show_person, show_project, show_user, small_user
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _named_project(asked: Asked) -> Project:
 
 async def list_projects(asked: Asked) -> web.Response:
     """GET projects."""
-    people, wanted = asked.tables.people, Wanted()
+    people, wanted = asked.tables.people, asked.wanted({}, ("id", "name"))
     return asked.listed(
         people.count_projects(wanted),
         lambda first, most: people.projects(wanted, first, most),
@@ -110,20 +110,24 @@ async def show_one_user(asked: Asked) -> web.Response:
 
 
 async def update_user(asked: Asked) -> web.Response:
-    """PATCH or PUT the own user: the names, and the settings."""
+    """PATCH the own user, or PUT it with its settings, where the version knows them: they and the names."""
     user = _named_user(asked)
     if asked.logged_in().id != user.id:
         raise denied()
     fields: dict[str, Any] = {name: text(_LONGEST_NAME, blank=True) for name in ("first_name", "last_name")}
+    required: dict[str, str] = {}
     if asked.version >= _ARCHIVES:
         fields["settings"] = _settings
-    changes = take(await read_given(asked.call.request), fields)
+        required = {"settings": REQUIRED} if asked.call.request.method == "PUT" else {}
+    changes = take(await read_given(asked.call.request), fields, required)
     changes |= changes.pop("settings", {})
     asked.tables.people.update_user(user.id, changes)
     return await show_one_user(asked)
 
 
 def _settings(value: Any) -> dict[str, Any]:
+    if value is None:
+        raise Wrong("This field may not be null.")
     if not isinstance(value, dict):
         told = f"Invalid data. Expected a dictionary, but got {type(value).__name__}."
         raise Wrong({"detail": [told]})

@@ -18,6 +18,7 @@ __all__ = [
     "Project",
     "Series",
     "User",
+    "state_of",
 ]
 
 STATES = (
@@ -32,8 +33,15 @@ STATES = (
     "superseded",
     "deferred",
 )
+"""The states of a patch, as they stand in addresses; their names have blanks for the hyphens."""
 CHECK_STATES = ("pending", "success", "warning", "fail")
 """The states of a check by their numbers, the worst last."""
+
+
+def state_of(text: str) -> str | None:
+    """The state that is called so, in any case, by its name or as it stands in addresses; None for none."""
+    state = text.lower().replace(" ", "-")
+    return state if state in STATES else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote
 
@@ -62,7 +62,7 @@ class Endpoint:
     since: Version = (1, 0)
     written_since: Version = (1, 0)
     for_users: bool = False
-    in_api: bool = field(default=True)
+    in_api: bool = True
 
     @property
     def allowed(self) -> str:
@@ -192,8 +192,8 @@ def _find(path: str) -> tuple[Endpoint, str | None, re.Match[str]] | None:
 
 
 async def _redirect(call: Call) -> web.StreamResponse:
-    path, question, query = call.request.raw_path.partition("?")
-    return page(301, "", headers={"Location": f"{path}/{question}{query}"})
+    _, question, query = call.request.raw_path.partition("?")
+    return page(301, "", headers={"Location": f"{call.path}/{question}{query}"})
 
 
 async def _serve(endpoint: Endpoint, version: str | None, call: Call) -> web.StreamResponse:
@@ -209,9 +209,19 @@ async def _serve(endpoint: Endpoint, version: str | None, call: Call) -> web.Str
     return response
 
 
+def _name(endpoint: Endpoint, call: Call) -> str | None:
+    """Who asks. Problem 403 for wrong credentials, which outside of the API are as good as none."""
+    try:
+        return user_name(call.server.patchwork_tokens, call.request)
+    except Problem:
+        if endpoint.in_api:
+            raise
+        return None
+
+
 async def _answer(endpoint: Endpoint, version: str | None, call: Call) -> web.StreamResponse:
     verb, number = call.request.method, read_version(version)
-    name = user_name(call.server.patchwork_tokens, call.request)
+    name = _name(endpoint, call)
     user = None if name is None else call.server.store.patchwork.people.user_by_name(name)
     asked = Asked(call, number, f"{SITE}/api/{version}" if version else f"{SITE}/api", user)
     accepted = ",".join(call.request.headers.getall("Accept", ["*/*"]))

@@ -27,9 +27,15 @@ __all__ = [
 
 
 def _mail_address(asked: Asked, kind: Parent, mail: Patch | Cover) -> str:
-    """Where a mail's page is. A slash in its id is quoted twice, or it would part the path."""
+    """Where a mail's page is.
+
+    A slash in its id is quoted twice, or it would part the path; so are the dots of one made of nothing else,
+    which clients would take for a step upwards, quoted once or not.
+    """
     link_name = asked.project(mail.project).link_name
-    msgid = quote(mail.msgid.strip("<>").replace("/", "%2F"), safe="~:@!$&'()*+,;=")
+    plain = mail.msgid.strip("<>").replace("/", "%2F")
+    plain = plain if plain.strip(".") else "%2E" * len(plain)
+    msgid = quote(plain, safe="~:@!$&'()*+,;=")
     return asked.site(f"/project/{quote(link_name)}/{kind}/{msgid}/")
 
 

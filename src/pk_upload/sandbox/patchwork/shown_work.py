@@ -70,7 +70,7 @@ def show_bundle(asked: Asked, bundle: Bundle) -> dict[str, Json]:
     """A bundle."""
     owner = asked.other_user(bundle.owner)
     address = asked.site(f"/bundle/{quote(owner.username)}/{quote(bundle.name)}/")
-    found = map(asked.tables.mails.patch, asked.tables.work.bundled(bundle.id))
+    patches = asked.tables.mails.patches_of_bundle(bundle.id)
     body: dict[str, Json] = {
         "id": bundle.id,
         "url": asked.url(f"/bundles/{bundle.id}/"),
@@ -78,7 +78,7 @@ def show_bundle(asked: Asked, bundle: Bundle) -> dict[str, Json]:
         "project": small_project(asked, bundle.project),
         "name": bundle.name,
         "owner": small_user(asked, owner),
-        "patches": [small_patch(asked, patch) for patch in found if patch is not None],
+        "patches": [small_patch(asked, patch) for patch in patches],
         "public": bundle.public,
         "mbox": f"{address}mbox/",
     }

@@ -5,7 +5,17 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from pk_upload.sandbox.patchwork.listing import Listing, Scope, among, columns_of, count, made, named, rows
+from pk_upload.sandbox.patchwork.listing import (
+    IN_PROJECT,
+    Listing,
+    Scope,
+    among,
+    columns_of,
+    count,
+    made,
+    named,
+    rows,
+)
 from pk_upload.sandbox.patchwork.records import CHECK_STATES, Bundle, Check
 
 if TYPE_CHECKING:
@@ -21,13 +31,14 @@ _CHECKS = Listing(
     columns_of(Check),
     ids={"user": among("user"), "state": among("state")},
     names={"user": named("user", "patchwork_user", "username"), "context": among("context")},
+    orders={"id": "id", "date": "date"},
 )
 _BUNDLES = Listing(
     "patchwork_bundle",
     columns_of(Bundle),
     ids={"project": among("project"), "owner": among("owner"), "public": among("public")},
     names={
-        "project": named("project", "patchwork_project", "link_name"),
+        "project": IN_PROJECT,
         "owner": named("owner", "patchwork_user", "username"),
     },
     words=("name",),
