@@ -15,10 +15,11 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
+
+from listening import Listener, QuietHandler
 
 TOKEN = "token-0123456789abcdef"
 VERSIONED = "application/vnd.kickfolio.v1"
@@ -292,33 +293,14 @@ def _chosen(resources: Any, seen: Seen) -> list[Json]:
     return [one for one in resources if ids is None or one["id"] in ids]
 
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
+class _Listener(Listener):
     def __init__(self, state: KickfolioSeedServer) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.state = state
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Connections that end early are part of the tests."""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     server: _Listener
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Nothing on the terminal."""
 
     def _serve(self) -> None:
         state, seen = self.server.state, self._read()

@@ -49,6 +49,8 @@ def test_mails_become_its_patches_and_those_of_no_use_are_told(tmp_path: Path) -
     process.terminate()
     error = process.communicate(timeout=60)[1]
     assert f"Mail 5 of {mbox} is left out: it does not say who sent it" in error
+    assert f"{mbox}: 3 patches, 1 cover letter, 0 replies\n" in error
+    assert f"{more}: 3 patches, 1 cover letter, 0 replies\n" in error
 
 
 @pytest.mark.parametrize("content", [None, b"no mbox"])

@@ -163,8 +163,9 @@ def _tell(desk: Desk, seeded: Seeded) -> None:
     """Say what became of the mails, and warn of those that came to nothing."""
     desk.note(
         f"{seeded.path}: {counted(seeded.patches, 'patch', 'patches')},"
-        f" {counted(seeded.covers, 'cover letter')}, {counted(seeded.comments, 'reply', 'replies')};"
-        f" of other mails {seeded.known} were known already, {seeded.others} are none of these"
+        f" {counted(seeded.covers, 'cover letter')}, {counted(seeded.comments, 'reply', 'replies')}"
+        + (f", {counted(seeded.known, 'mail')} known already" if seeded.known else "")
+        + (f", {counted(seeded.others, 'mail')} of other kinds" if seeded.others else "")
     )
     for sentence in seeded.left_out:
         desk.emit(Warned(sentence.removesuffix(".")))
