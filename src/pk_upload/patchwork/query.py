@@ -19,7 +19,7 @@ from pk_upload.patchwork.filters import FILTERS, ORDERS
 from pk_upload.patchwork.resources import CheckState, EventCategory
 from pk_upload.patchwork.versions import Version
 
-__all__ = ["CHECK_STATES", "LARGEST_ID", "Query", "query"]
+__all__ = ["CHECK_STATES", "Query", "is_id", "query"]
 
 CHECK_STATES: tuple[CheckState, ...] = get_args(CheckState)  # by the numbers that the filter takes
 CATEGORIES: tuple[EventCategory, ...] = get_args(EventCategory)
@@ -65,6 +65,11 @@ def query(resource: str, filters: Mapping[str, object], order: str | None = None
     return Query(tuple(pairs), _brought(resource, given), empty)
 
 
+def is_id(value: object) -> bool:
+    """Whether a service can have something of that number."""
+    return type(value) is int and 0 < value <= LARGEST_ID
+
+
 def _brought(resource: str, names: Iterable[str]) -> dict[str, Version]:
     return {name: SINCE[f"{resource}.{name}"] for name in names if f"{resource}.{name}" in SINCE}
 
@@ -77,14 +82,12 @@ def _require(resource: str, name: str) -> None:
 
 
 def _each(value: object) -> Iterable[object]:
-    if isinstance(value, str | int):
-        return (value,)
-    return value if isinstance(value, Collection) else (value,)
+    return value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
 
 
 def _ids(name: str, value: object) -> Iterator[str]:
     for each in _each(value):
-        if type(each) is not int or not 0 < each <= LARGEST_ID:
+        if not is_id(each):
             raise UsageError(f"{name} is asked for by an id, a number more than 0")
         yield str(each)
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from pk_upload.errors import UsageError
 from pk_upload.given import clean_secret
-from pk_upload.patchwork.query import CHECK_STATES, LARGEST_ID
+from pk_upload.patchwork.query import CHECK_STATES, is_id
 
 __all__ = [
     "Changes",
@@ -57,7 +57,7 @@ def authorization(token: str | None, username: str | None, password: str | None)
 
 def number(value: int, what: str) -> str:
     """`value` as a segment of a path; raises `UsageError` if nothing has it for an id."""
-    if type(value) is not int or not 0 < value <= LARGEST_ID:
+    if not is_id(value):
         raise UsageError(f"{str(value)[:40]!r} is no id of {what}", hint="An id is a number more than 0.")
     return str(value)
 

@@ -170,7 +170,8 @@ class Site(Client):
             where = [("page", str(page))] if page > 1 else []
             parameters = [*asked.pairs, ("per_page", str(size)), *where]
             reply = await self._http.ask("GET", f"{address}?{urlencode(parameters)}")
-            items = decode(reply.body, list[kind], f"GET {self._shown(path)}")  # type: ignore[valid-type]
+            many = list[kind]  # type: ignore[valid-type]  # a type that is known when it is called alone
+            items = decode(reply.body, many, f"GET {self._shown(path)}")
             return Page(items, read_links(reply.link))
 
         return Listing(fetch, limit=0 if asked.empty else limit)
