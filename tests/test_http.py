@@ -329,21 +329,37 @@ async def test_a_redirect_is_not_followed(serve: Serve, status: int, method: str
     other = await serve()
     server = await serve(Answer(status, headers={"Location": f"{other.url}/1/apps"}))
     async with session(retries=3) as http:
-        with pytest.raises(Redirected, match=r"127\.0\.0\.1 sends on to 127\.0\.0\.1") as caught:
+        with pytest.raises(Redirected, match=r"127\.0\.0\.1 sends on to ") as caught:
             await http.call(method, server.url, form={"label": "1.0"})
+    assert f"sends on to {other.url}; " in caught.value.message
     assert caught.value.exit_code == 9
     assert len(server.seen) == 1
     assert other.seen == []
 
 
 @pytest.mark.parametrize(
-    "location", ["http://[::1", "http://[]@", "http://h:99999/", "http://h:x/", "", "/1/apps", "\xff"]
+    ("location", "told"),
+    [
+        *(
+            (nowhere, "another address")
+            for nowhere in ("http://[::1", "http://[]@", "http://h:99999/", "http://h:x/")
+        ),
+        ("https://127.0.0.1/1/apps?key=7", "https://127.0.0.1"),
+        ("http://me:word@example.com/1", "http://example.com"),
+        ("/login?next=/1/apps", "/login"),
+        ("", "/"),
+    ],
 )
-async def test_a_redirect_to_nowhere_is_a_redirect(serve: Serve, location: str) -> None:
+async def test_where_a_redirect_leads_is_told(serve: Serve, location: str, told: str) -> None:
     server = await serve(Answer(302, headers={"Location": location} if location else {}))
     error = await failure(server.url)
     assert isinstance(error, Redirected)
-    assert "another address" in error.message
+    assert f" sends on to {told}; " in error.message
+
+
+async def test_a_redirect_that_no_address_is_in_is_a_redirect(serve: Serve) -> None:
+    server = await serve(Answer(302, headers={"Location": "\xff"}))
+    assert isinstance(await failure(server.url), Redirected)
 
 
 # TLS

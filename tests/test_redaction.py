@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pk_upload.proxies import Proxy
-from pk_upload.redaction import Candid, Redactor, passwords
+from pk_upload.redaction import Redactor, passwords
 
 SECRET = "Key+0123456789/abcdef="
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dGhlIHNpZ25hdHVyZQ"
@@ -187,7 +187,13 @@ def test_values_are_redacted_however_deep_they_are() -> None:
 
 
 def test_what_is_shown_on_purpose_is_shown() -> None:
-    assert Candid().value([f"export PATCHKIT_API_KEY={SECRET}"]) == [f"export PATCHKIT_API_KEY={SECRET}"]
+    shown = [f"export PATCHKIT_API_KEY={SECRET}"]
+    assert Redactor((), guessing=False).value(shown) == shown
+
+
+def test_what_merely_looks_like_a_secret_is_left_alone_where_nothing_is_guessed() -> None:
+    source = 'ssh://git@example.com/x.git: token = strsep(&p, ","); password = NULL; ?sig=main&key=7'
+    assert Redactor([SECRET], guessing=False).text(f"{source} {SECRET}") == f"{source} [redacted]"
 
 
 @pytest.mark.parametrize(

@@ -392,7 +392,7 @@ async def test_a_redirect_takes_neither_key_nor_bytes_to_another_port(
     push = ("push", build, "--app", "app", "--label", "1.0", "--verbose", "--timeout", "30")
     ended = await run(server.url, home, *push)
     assert (ended.code, len(server.seen)) == (9, reached + 1)
-    assert "sends on to 127.0.0.1" in ended.err
+    assert "sends on to http://127.0.0.1:" in ended.err
     assert_no_visitor(neighbour)
     ended.shows_no_secret(tmp_path)
 

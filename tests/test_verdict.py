@@ -31,9 +31,12 @@ class Board:
     def __init__(self) -> None:
         self.checks: list[dict[str, Any]] = []
         self.status = 201
+        self.later = 0
         self.hangs = False
         self.refuses_links = False
         self.body: Any = None
+        self.asked = anyio.Event()
+        self.slow: anyio.Event | None = None
         self.arrived = anyio.Event()
         self.url = ""
 
@@ -43,12 +46,16 @@ class Board:
         if self.hangs:
             await anyio.sleep_forever()
         if self.status != 201:
-            return web.json_response({"detail": "No, thank you."}, status=self.status)
+            later = {"Retry-After": str(self.later)}
+            return web.json_response({"detail": "No, thank you."}, status=self.status, headers=later)
         if self.body is not None:
             return web.json_response(self.body)
         if request.method == "GET":
             return web.json_response(self.checks)
         check = await request.json()
+        self.asked.set()
+        if self.slow is not None:
+            await self.slow.wait()
         if self.refuses_links and "target_url" in check:
             return web.json_response({"target_url": ["Enter a valid URL."]}, status=400)
         self.checks.append({"id": len(self.checks) + 1, **check})
@@ -201,7 +208,36 @@ async def test_a_server_that_does_not_answer_holds_nothing_up_for_long(board: Bo
 
     done, warnings = await run(board, work, patience=0.05)
     assert done == release()
-    assert [warning.rpartition(": ")[2] for warning in warnings] == ["there was no answer within 0.05 s"] * 2
+    assert [warning.rpartition(": ")[2] for warning in warnings] == ["no answer; given up after 0.05 s"] * 2
+
+
+async def test_what_a_server_in_trouble_answers_is_told(board: Board) -> None:
+    board.status, board.later = 500, 60
+
+    async def work() -> Release:
+        return release()
+
+    heard: list[Event] = []
+    async with patchwork(board) as client:
+        await with_check(client, 42, work, link=link, patience=2, on_event=heard.append)
+    warnings = [event.message for event in heard if isinstance(event, Warned)]
+    assert len(warnings) == 2
+    assert all("answered 500: No, thank you.; given up after 2 s" in warning for warning in warnings)
+
+
+async def test_what_is_told_first_is_there_first(board: Board) -> None:
+    board.slow = anyio.Event()
+
+    async def work() -> Release:
+        await board.asked.wait()
+        return release()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run, board, work)
+        await board.asked.wait()
+        await anyio.wait_all_tasks_blocked()
+        board.slow.set()
+    assert [state for state, _ in board.told] == ["pending", "success"]
 
 
 async def test_a_server_that_is_not_there_does_not_hide_why_the_release_failed() -> None:
@@ -229,6 +265,27 @@ async def test_how_it_ended_is_told_also_where_it_is_cancelled_just_then(board: 
     assert [state for state, _ in board.told] == ["pending", "fail" if fails else "success"]
 
 
+async def test_a_run_that_is_cancelled_says_that_nobody_was_told(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdict, "FAREWELL", 0.05)
+    board.hangs = True
+    heard: list[Event] = []
+
+    async def work() -> Release:
+        scope.cancel()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with patchwork(board) as client:
+        with anyio.CancelScope() as scope:
+            await with_check(client, 42, work, link=link, on_event=heard.append)
+    assert scope.cancelled_caught
+    assert [event.message for event in heard if isinstance(event, Warned)] == [
+        "the check of patch 42 could not be set to fail: no answer; given up after 0.05 s"
+    ]
+
+
 async def test_a_release_does_not_wait_for_its_check(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "FAREWELL", 0.05)
     board.hangs = True
@@ -249,12 +306,17 @@ async def test_a_release_does_not_wait_for_its_check(board: Board, monkeypatch: 
     "address",
     ["relative/1", "http://a b/", "http://[]@/", f"http://example.com/{'a' * 200}", "javascript:alert(1)"],
 )
-async def test_an_address_that_no_check_can_have_is_left_out(board: Board, address: str) -> None:
+async def test_an_address_that_no_check_can_have_is_left_out_with_a_warning(
+    board: Board, address: str
+) -> None:
+    heard: list[Event] = []
+
     async def work() -> Release:
         return release()
 
     async with patchwork(board) as client:
-        await with_check(client, 42, work, link=lambda *_: address)
+        await with_check(client, 42, work, link=lambda *_: address, on_event=heard.append)
+    assert "has no link: target_url" in "".join(event.message for event in heard if isinstance(event, Warned))
     assert [check["state"] for check in board.checks] == ["pending", "success"]
     assert "target_url" not in board.checks[1]
 
@@ -267,7 +329,9 @@ async def test_an_address_that_the_service_refuses_is_left_out(board: Board) -> 
 
     _, warnings = await run(board, work)
     assert [check["state"] for check in board.checks] == ["pending", "success"]
-    assert warnings == []
+    [warning] = warnings
+    assert warning.startswith("the check of patch 42 has no link: ")
+    assert "Enter a valid URL." in warning
 
 
 async def test_nothing_that_goes_wrong_with_the_check_loses_the_release(board: Board) -> None:

@@ -85,8 +85,8 @@ def refusal(response: aiohttp.ClientResponse, body: bytes, plain: Plain) -> ApiE
     """The error that stands for an answer whose status is not one of success."""
     where, status = response.url.host, response.status
     if 300 <= status < 400:
-        host = plain(_host(response.headers.get("Location", ""))) or "another address"
-        return Redirected(f"{where} sends on to {host}; no credentials are sent there")
+        there = plain(_destination(response.url, response.headers.get("Location", "")))
+        return Redirected(f"{where} sends on to {there}; no credentials are sent there")
     message, symbol = read_error(body)
     errors = _field_errors(body, plain) if status in WITH_FIELDS else ()
     explanation = plain(message) or phrase(status)
@@ -112,8 +112,11 @@ def _field_errors(body: bytes, plain: Plain) -> tuple[FieldError, ...]:
     )
 
 
-def _host(location: str) -> str:
+def _destination(asked: URL, location: str) -> str:
+    """Where `location` leads: scheme and host, or the path on the same host. No more of it is told."""
     try:
-        return URL(location).host or ""
+        there = asked.join(URL(location))
+        home = there.origin() == asked.origin()
     except (ValueError, IndexError):
-        return ""
+        return "another address"
+    return there.raw_path if home else str(there.origin())

@@ -320,8 +320,9 @@ class Http:
                 yield
         except PkUploadError as error:
             error.__context__ = None  # aiohttp's own quotes the answer and holds the request's headers
-            if error.hint == type(error).default_hint:
-                error.hint = self._hints.get(type(error), error.hint)
+            for kind in (type(error), UnexpectedAnswer):  # a 404 may be a page, and then has the latter's
+                if error.hint == kind.default_hint:
+                    error.hint = self._hints.get(kind, error.hint)
             raise
 
     async def _as_asked(

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["Candid", "Redactor", "passwords", "plain"]
+__all__ = ["Redactor", "passwords", "plain"]
 
 PUT_IN_PLACE = "[redacted]"
 SHORTEST_REAL = 16
@@ -60,10 +60,12 @@ class Redactor:
     """Takes secrets out of text and out of plain values, however deep they are.
 
     `secrets` are found also where they are percent-encoded, escaped, in base64 or in another case; other
-    secrets where a name, a header or their form gives them away. What was redacted once stays as it is.
+    secrets where a name, a header or their form gives them away, unless `guessing` is off: a source text may
+    hold the like. What was redacted once stays as it is.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str], *, guessing: bool = True) -> None:
+        self._guessing = guessing
         known = frozenset(secrets) - {""}
         self._known = _pattern_of(known)
         self._unmistakable = _pattern_of(frozenset(each for each in known if len(each) >= SHORTEST_REAL))
@@ -71,7 +73,7 @@ class Redactor:
     def text(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(PUT_IN_PLACE, text)
-        return _TELLTALE.sub(_without_value, text)
+        return _TELLTALE.sub(_without_value, text) if self._guessing else text
 
     def body(self, body: bytes) -> bytes:
         """`body` without the known secrets: what a service sends goes on into events and journals.
@@ -94,16 +96,6 @@ class Redactor:
                 return [self.value(each) for each in value]
             case _:
                 return value
-
-
-class Candid(Redactor):
-    """Leaves everything in: for an answer that shows a key on purpose."""
-
-    def __init__(self) -> None:
-        super().__init__(())
-
-    def text(self, text: str) -> str:
-        return text
 
 
 def passwords(environ: Mapping[str, str]) -> set[str]:

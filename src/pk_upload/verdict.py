@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import anyio
 
 from pk_upload.errors import GaveUpWaiting, PkUploadError, RecordInvalid, UsageError, first_cause
-from pk_upload.events import OnEvent, Warned, emitter
+from pk_upload.events import Event, OnEvent, Retry, Warned, emitter
 from pk_upload.given import seconds
 from pk_upload.patchwork import CheckState, Patchwork
 from pk_upload.patchwork.requests import check_body, number
@@ -20,6 +21,8 @@ __all__ = ["CONTEXT", "with_check"]
 CONTEXT = "pk-upload"
 PATIENCE = 30.0  # seconds that a check may be on its way before it is given up
 FAREWELL = 3.0  # seconds, where the run is over already and somebody waits for its end
+
+Link: TypeAlias = Callable[[], str]
 
 
 async def with_check(
@@ -49,7 +52,7 @@ async def with_check(
     number(patch_id, "a patch")
     check_body("pending", context, None, None)
     emit = emitter(on_event)
-    teller = _Teller(patchwork.listening(emit), patch_id, context, seconds("patience", patience), emit)
+    teller = _Teller(patchwork, patch_id, context, seconds("patience", patience), emit)
     course = _Course()
     try:
         await course.run(work, teller)
@@ -67,25 +70,19 @@ class _Course:
     outcome: Release | Exception | None = None
 
     async def run(self, work: Callable[[], Awaitable[Release]], teller: _Teller) -> None:
-        """Sees `work` to its end. That it has begun is told beside it, and for a moment after it."""
-        told = anyio.Event()
+        """Sees `work` to its end. That it has begun is told beside it, and through before its end is told.
 
-        async def begin() -> None:
-            await teller.tell("pending", "the release has started")
-            told.set()
-
+        A request that was abandoned may be carried out later, and then it would have the last word.
+        """
         with first_cause():
             async with anyio.create_task_group() as group:
-                group.start_soon(begin)
+                group.start_soon(teller.tell, "pending", "the release has started")
                 try:
                     self.outcome = _released(await work())
                 except Exception as error:
                     self.outcome = error
-                with anyio.move_on_after(FAREWELL):
-                    await told.wait()
-                group.cancel_scope.cancel()
 
-    def linked(self, link: Callable[[str, int], str]) -> Callable[[], str] | None:
+    def linked(self, link: Callable[[str, int], str]) -> Link | None:
         """What makes the address of the version, where there is one."""
         match self.outcome:
             case Release(app=app, version_id=version_id):
@@ -110,42 +107,57 @@ class _Teller:
     patience: float
     emit: OnEvent
 
-    async def tell_at_last(self, state: CheckState, said: str, link: Callable[[], str] | None = None) -> None:
+    async def tell_at_last(self, state: CheckState, said: str, link: Link | None = None) -> None:
         """The same as `tell`, which is tried for a moment even where the run was cancelled meanwhile."""
         try:
             await self.tell(state, said, link)
         except anyio.get_cancelled_exc_class():
-            with anyio.CancelScope(shield=True), anyio.move_on_after(FAREWELL):
-                await self.tell(state, said, link)
+            with anyio.CancelScope(shield=True):
+                await replace(self, patience=min(self.patience, FAREWELL)).tell(state, said, link)
             raise
 
-    async def tell(self, state: CheckState, said: str, link: Callable[[], str] | None = None) -> None:
-        problem = f"there was no answer within {self.patience:g} s"
+    async def tell(self, state: CheckState, said: str, link: Link | None = None) -> None:
+        trouble: list[str] = []
+
+        def emit(event: Event) -> None:
+            if isinstance(event, Retry):
+                trouble.append(event.cause)
+            self.emit(event)
+
+        problem = ""
         with anyio.move_on_after(self.patience):
             try:
-                await self._post(state, self.patchwork.http.plain(said), None if link is None else link())
+                target = None if link is None else link()
+                await self._post(state, self.patchwork.http.plain(said), target, emit)
                 return
             except PkUploadError as error:
                 problem = error.message
             except Exception as error:  # whatever it is, it is not to end the release
                 problem = f"unexpected {type(error).__name__}"
-        self.emit(Warned(f"the check of patch {self.patch_id} could not be set to {state}: {problem}"))
+        if not problem:
+            last = trouble[-1] if trouble else "no answer"
+            problem = f"{last}; given up after {self.patience:g} s"
+        self._warn(f"could not be set to {state}: {problem}")
 
-    async def _post(self, state: CheckState, said: str, target: str | None) -> None:
+    async def _post(self, state: CheckState, said: str, target: str | None, emit: OnEvent) -> None:
         try:
             await post_check(
-                self.patchwork,
-                self.emit,
+                self.patchwork.listening(emit),
+                emit,
                 self.patch_id,
                 state,
                 context=self.context,
                 target_url=target,
                 description=said,
             )
-        except (RecordInvalid, UsageError):  # sites refuse addresses of many kinds
+        except (RecordInvalid, UsageError) as error:  # sites refuse addresses of many kinds
             if target is None:
                 raise
-            await self._post(state, said, None)
+            await self._post(state, said, None, emit)
+            self._warn(f"has no link: {error.message}")
+
+    def _warn(self, problem: str) -> None:
+        self.emit(Warned(f"the check of patch {self.patch_id} {problem}"))
 
 
 class _NoRelease(TypeError):

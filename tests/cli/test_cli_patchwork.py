@@ -577,12 +577,25 @@ def test_the_token_is_never_shown(server: RecordedPatchwork) -> None:
 @pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
 def test_an_answer_that_repeats_the_token(server: RecordedPatchwork, form: tuple[str, ...]) -> None:
     """A short one, which is left in answers as they are read, for it may be a word of anybody's."""
-    server.records["covers"][1]["name"] = "with k3y-of-10 in it, token=k3y-of-20, and on"
+    server.records["covers"][1]["name"] = "with k3y-of-10 in it, token=k3y-of-10, and on"
     server.trouble("GET covers", answer(200, [*server.records["covers"].values()]))
     done = Site(server.url, "k3y-of-10").pk("cover", "list", *form)
     assert done.code == 0
     assert "k3y-of" not in done.out
-    assert "with [redacted] in it, token=[redacted] and on" in done.out
+    assert "with [redacted] in it, token=[redacted], and on" in done.out
+
+
+def test_what_people_wrote_is_shown_as_it_is(site: Site, server: RecordedPatchwork) -> None:
+    """It may look like secrets: a source text speaks of passwords."""
+    source = 'token = strsep(&p, ","); password=NULL; Authorization: none; ssh://git@example.com/x.git?sig=main&key=7'
+    server.records["patches"][8] |= {"name": source, "diff": source, "pull_url": source}
+    assert site.json("patch", "show", "8")["diff"] == source
+    assert source in site.pk("patch", "show", "8").out
+    assert site.json("patch", "update", "8", "--archived")["pull_url"] == source
+    server.trouble("GET patches", *[answer(200, [server.records["patches"][8]])] * 3)
+    assert site.json("patch", "list")[0]["name"] == source
+    assert site.csv("patch", "list")[0]["name"] == source
+    assert source in "\n".join(site.table("patch", "list"))
 
 
 # What a push reports with

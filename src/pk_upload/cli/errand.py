@@ -23,6 +23,7 @@ class Answer:
     Where a text has a form that must not be touched any more, such as columns, it is made on the spot, of
     parts that are cleaned one by one.
     `file` is one that goes to stdout as it is, instead of them.
+    `quoted` is for what people wrote, such as patches, in which nothing but known secrets is to be changed.
     `candid` is for the one answer that shows a key on purpose: the sandbox's own. `exit_code` is what the
     command returns, for one whose answer may be bad news.
     """
@@ -30,6 +31,7 @@ class Answer:
     value: Any
     text: str | Callable[[Clean], str]
     file: Path | None = None
+    quoted: bool = False
     candid: bool = False
     exit_code: int = 0
 

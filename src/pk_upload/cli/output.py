@@ -15,7 +15,7 @@ from pk_upload.cli.errand import Answer
 from pk_upload.cli.interruption import Interruption
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import PkUploadError
-from pk_upload.redaction import Candid, Redactor, plain
+from pk_upload.redaction import Redactor, plain
 
 __all__ = ["Interrupted", "Output"]
 
@@ -46,7 +46,8 @@ class Output:
             with answer.file.open("rb") as file:
                 self._written(iter(lambda: file.read(BLOCK), b""))
             return
-        redactor = Candid() if answer.candid else self.redactor
+        known = () if answer.candid else self._settings.secrets()
+        redactor = Redactor(known, guessing=not (answer.candid or answer.quoted))
         if not self._settings.json:
             told = answer.text
             self._stdout(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from typing import Self
+from typing import Literal, Self
 
 from msgspec import UNSET, UnsetType
 
@@ -24,7 +24,7 @@ from pk_upload.patchwork.resources import (
     User,
     UserSettings,
 )
-from pk_upload.patchwork.versions import require
+from pk_upload.patchwork.versions import Version, require, version_asked
 
 __all__ = ["Patchwork"]
 
@@ -46,11 +46,13 @@ class Patchwork(Reading):
         cls,
         environ: Mapping[str, str] | None = None,
         *,
+        version: Version | Literal["newest"] | None = None,
         timeout: float = RESPONSE_TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> Self:
-        """A client from `PATCHWORK_URL` and, if it is set, `PATCHWORK_TOKEN`.
+        """A client from `PATCHWORK_URL` and, if they are set, `PATCHWORK_TOKEN` and `PATCHWORK_API_VERSION`.
 
+        A `version` that is given beats the environment's; it is 1.4 if there is neither.
         `PK_UPLOAD_CA_BUNDLE` names certificates to trust beside the system's. Raises `UsageError` when the
         address is missing, and for certificates that cannot be read.
         """
@@ -60,6 +62,7 @@ class Patchwork(Reading):
         return cls(
             env["PATCHWORK_URL"],
             token=env.get("PATCHWORK_TOKEN") or None,
+            version=version or version_asked(env.get("PATCHWORK_API_VERSION") or "1.4"),
             timeout=timeout,
             connect_timeout=connect_timeout,
             ssl_context=trust_also(bundle) if (bundle := env.get("PK_UPLOAD_CA_BUNDLE")) else None,

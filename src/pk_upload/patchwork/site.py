@@ -32,7 +32,7 @@ from pk_upload.patchwork.pages import read_links
 from pk_upload.patchwork.query import Query, query
 from pk_upload.patchwork.requests import Changes, authorization
 from pk_upload.patchwork.resources import Resource
-from pk_upload.patchwork.versions import VERSIONS, Version, known_version, require
+from pk_upload.patchwork.versions import VERSIONS, Version, require, version_asked
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -48,6 +48,8 @@ HINTS: dict[type[PkUploadError], str] = {
     Forbidden: f"{CREDENTIALS} With a good one it is your account that may not do this.",
     MethodNotAllowed: "An older version of the API may lack it; ask for a newer one.",
     NotFound: "Check the id, and the address of the site. Private bundles are shown to their owners alone.",
+    UnexpectedAnswer: "Check the site's address: --url or PATCHWORK_URL, without /api. An older site may lack this "
+    "version of the API: --api-version newest, or PATCHWORK_API_VERSION, takes the newest that it has.",
     Redirected: "Give the site's final address, without /api, with --url or PATCHWORK_URL.",
 }
 
@@ -84,7 +86,8 @@ class Site(Client):
         header, secret = authorization(token, username, password)
         if not 1 <= per_page <= LARGEST_PAGE:
             raise UsageError(f"a page has 1 to {LARGEST_PAGE} items")
-        self._pin = _Pin(None if version == "newest" else known_version(version))
+        asked = version_asked(version)
+        self._pin = _Pin(None if asked == "newest" else asked)
         self._per_page = per_page
         super().__init__(
             Http(

@@ -6,14 +6,16 @@ from typing import Literal, get_args
 
 from pk_upload.errors import UsageError
 
-__all__ = ["VERSIONS", "Version", "known_version", "require"]
+__all__ = ["VERSIONS", "Version", "require", "version_asked"]
 
 Version = Literal["1.0", "1.1", "1.2", "1.3", "1.4"]
 VERSIONS: tuple[Version, ...] = get_args(Version)  # the oldest first
 
 
-def known_version(text: str) -> Version:
-    """`text` as the version it names; raises `UsageError` if there is none."""
+def version_asked(text: str) -> Version | Literal["newest"]:
+    """`text` as the version it names, which may be the newest; raises `UsageError` if there is none."""
+    if text == "newest":
+        return "newest"
     for version in VERSIONS:
         if version == text:
             return version

@@ -65,7 +65,7 @@ def shown(
 
         async with connected_patchwork(settings, desk.emit) as patchwork:
             found = await ask(patchwork, desk.emit)
-        return Answer(found, fields(found))
+        return Answer(found, fields(found), quoted=True)
 
     return Errand(work, settings.timeout)
 

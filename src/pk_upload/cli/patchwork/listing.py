@@ -81,7 +81,8 @@ def listed(
             items = await ask(patchwork, given(flags)).all()
         if not items and (warning := (doubt and doubt(given(flags))) or _doubt(given(flags))):
             desk.emit(Warned(warning))
-        return Answer(items, lambda clean: (_csv if settings.csv else _table)(columns, items, clean))
+        text = _csv if settings.csv else _table
+        return Answer(items, lambda clean: text(columns, items, clean), quoted=True)
 
     return Errand(work, settings.timeout)
 
