@@ -154,7 +154,7 @@ async def test_a_page_instead_of_an_answer_means_the_address(serve: Serve) -> No
     server = await serve(exchanges()["unknown version"].answer())
     error = await failure(server.url, lambda patchwork: patchwork.patch(8))
     assert "PATCHWORK_URL" in error.hint
-    assert "--api-version newest" in error.hint, "an older site answers so too"
+    assert "PATCHWORK_API_VERSION" in error.hint, "an older site answers so too"
 
 
 @pytest.mark.parametrize("address", ["ftp://ci.example.com/1", "https://ci.example.com:8443/1?a=b#c"])
@@ -185,6 +185,7 @@ async def test_nobody_says_nothing(serve: Serve) -> None:
         {"username": "maint", "password": "\udcff"},
         {"per_page": 0},
         {"per_page": 251},
+        {"per_page": "5"},
     ],
 )
 def test_credentials_and_pages_that_cannot_be_are_refused(how: dict[str, Any]) -> None:
@@ -198,8 +199,36 @@ def test_the_environment_makes_a_client() -> None:
     assert patchwork.url == "http://patchwork.example.com"
     assert TOKEN not in repr(patchwork)
     Patchwork.from_env({"PATCHWORK_URL": "http://patchwork.example.com"})
+    with pytest.raises(UsageError, match="the version is one of"):
+        Patchwork.from_env({**environ, "PATCHWORK_API_VERSION": "2"})
     with pytest.raises(UsageError, match="PATCHWORK_URL"):
         Patchwork.from_env({"PATCHWORK_TOKEN": TOKEN})
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "expected"),
+    [
+        ({}, None, "1.4"),
+        ({"PATCHWORK_API_VERSION": "1.2"}, None, "1.2"),
+        ({"PATCHWORK_API_VERSION": "1.2"}, "1.3", "1.3"),
+    ],
+)
+async def test_the_environment_may_name_a_version(
+    serve: Serve, environ: dict[str, str], given: Any, expected: str
+) -> None:
+    server = await serve(said(PATCH))
+    async with Patchwork.from_env({"PATCHWORK_URL": server.url, **environ}, version=given) as patchwork:
+        assert await patchwork.version() == expected
+        await patchwork.patch(8)
+    assert server.seen[0].target == f"/api/{expected}/patches/8/"
+
+
+async def test_who_gave_no_token_is_asked_for_one_and_not_to_check_it(serve: Serve) -> None:
+    server = await serve(said({"detail": "Authentication credentials were not provided."}, 403))
+    nobody = await failure(server.url, lambda patchwork: patchwork.user(1), token=None)
+    assert nobody.hint.startswith("The site asks for a token")
+    somebody = await failure(server.url, lambda patchwork: patchwork.user(1))
+    assert somebody.hint.startswith("Check the token")
 
 
 @pytest.mark.parametrize("where", ["password", "token", "coded"])
@@ -244,6 +273,9 @@ async def test_no_redirect_of_a_write_is_followed(serve: Serve, call: Call) -> N
         lambda patchwork: patchwork.project(".."),
         lambda patchwork: patchwork.update_patch(8),
         lambda patchwork: patchwork.update_patch(8, state=" "),
+        lambda patchwork: patchwork.update_patch(8, state=None),
+        lambda patchwork: patchwork.update_patch(8, related=5),
+        lambda patchwork: patchwork.update_patch(8, related=["5"]),
         lambda patchwork: patchwork.update_patch(8, commit_ref="a" * 256),
         lambda patchwork: patchwork.update_patch(8, related=[0]),
         lambda patchwork: patchwork.update_patch(8, delegate=0),
@@ -252,9 +284,12 @@ async def test_no_redirect_of_a_write_is_followed(serve: Serve, call: Call) -> N
         lambda patchwork: patchwork.update_patch(8, delegate="9" * 5000),
         lambda patchwork: patchwork.patch(2**63),
         lambda patchwork: patchwork.patches(limit=-1, state=[]),
+        lambda patchwork: patchwork.patches(limit="3"),
         lambda patchwork: patchwork.create_check(8, "great"),
         lambda patchwork: patchwork.create_check(8, "success", context="a b"),
         lambda patchwork: patchwork.create_check(8, "success", context=""),
+        lambda patchwork: patchwork.create_check(8, "success", context=5),
+        lambda patchwork: patchwork.create_check(8, "success", target_url=5),
         lambda patchwork: patchwork.create_check(8, "success", context="ä"),
         lambda patchwork: patchwork.create_check(8, "success", context="a" * 256),
         lambda patchwork: patchwork.create_check(8, "success", context="a\n"),
@@ -264,6 +299,10 @@ async def test_no_redirect_of_a_write_is_followed(serve: Serve, call: Call) -> N
         lambda patchwork: patchwork.create_check(8, "success", target_url=f"http://a/{'a' * 200}"),
         lambda patchwork: patchwork.create_bundle("with/slash", [1]),
         lambda patchwork: patchwork.create_bundle("", [1]),
+        lambda patchwork: patchwork.create_bundle(5, [1]),
+        lambda patchwork: patchwork.create_bundle(".", [1]),
+        lambda patchwork: patchwork.create_bundle(" .. ", [1]),
+        lambda patchwork: patchwork.create_bundle("a", 1),
         lambda patchwork: patchwork.create_bundle("a" * 51, [1]),
         lambda patchwork: patchwork.create_bundle("a", []),
         lambda patchwork: patchwork.update_bundle(1),

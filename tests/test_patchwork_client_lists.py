@@ -82,6 +82,28 @@ def test_a_list_is_complete_and_no_page_is_asked_for_twice(
     assert numbers.most_busy <= (MOST_AT_ONCE if tells_last else 1)
 
 
+@given(st.integers(0, 60), st.integers(1, 20), st.none() | st.integers(0, 70), st.integers(2, 5))
+def test_a_list_can_be_shared_by_several_tasks(count: int, size: int, limit: int | None, tasks: int) -> None:
+    numbers = Numbers(count, size)
+    found: list[int] = []
+
+    async def share() -> None:
+        listing = Listing(numbers.fetch, limit=limit)
+
+        async def take() -> None:
+            async for user in listing:
+                found.append(user.id)
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as group:
+            for _ in range(tasks):
+                group.start_soon(take)
+
+    anyio.run(share)
+    assert sorted(found) == list(range(count if limit is None else min(count, limit)))
+    assert len(numbers.asked) == len(set(numbers.asked))
+
+
 async def test_a_long_list_is_fetched_several_pages_at_once() -> None:
     numbers = Numbers(1000, 10)
     assert len(await Listing(numbers.fetch).all()) == 1000

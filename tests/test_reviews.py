@@ -10,7 +10,7 @@ import pytest
 from pk_upload.errors import Conflict, ConnectionLost, Forbidden, NotFound, UnexpectedAnswer, UsageError
 from pk_upload.events import Event, Warned
 from pk_upload.patchwork import CheckState, Patchwork
-from pk_upload.reviews import delete_bundle, make_bundle, post_check
+from pk_upload.reviews import change_bundle, delete_bundle, make_bundle, post_check
 from recorded_patchwork import TOKEN, RecordedPatchwork, Trouble, answer, hang_up, lose_answer
 from scripted_server import FAST
 
@@ -57,6 +57,10 @@ async def make(patchwork: Patchwork, heard: Heard) -> Any:
     return await make_bundle(patchwork, heard.append, "mine", [1])
 
 
+async def change(patchwork: Patchwork, heard: Heard) -> Any:
+    return await change_bundle(patchwork, heard.append, 2, name="for later", public=True)
+
+
 async def delete(patchwork: Patchwork, heard: Heard) -> Any:
     return await delete_bundle(patchwork, heard.append, 2)
 
@@ -65,6 +69,7 @@ WORK: dict[str, tuple[Work, str, str, int, int]] = {
     # what it is, what it asks for, what tells of it, checks and bundles that there are in the end
     "a check is posted": (post, "POST patches/checks", "GET patches/checks", 2, 2),
     "a bundle is made": (make, "POST bundles", "GET bundles", 1, 3),
+    "a bundle is changed": (change, "PATCH bundles/ID", "GET bundles/ID", 1, 2),
     "a bundle is deleted": (delete, "DELETE bundles/ID", "GET bundles/ID", 1, 1),
 }
 each_work = pytest.mark.parametrize(
@@ -101,7 +106,7 @@ async def test_it_is_done_once(
     async with client(server) as patchwork:
         result = await work(patchwork, heard)
     assert count(server) == (checks, bundles)
-    assert result.id == (2 if asked.startswith("DELETE") else 101)
+    assert result.id == (101 if asked.startswith("POST") else 2)
     lost = lose_answer in troubles
     assert [("was lost, but it was carried out" in text) for text in heard.warnings] == [True] * lost
     assert len(server.requests(asked)) == len(troubles) + (not lost)
@@ -244,6 +249,12 @@ async def test_the_name_of_a_bundle_is_taken_once(server: RecordedPatchwork) -> 
         with pytest.raises(Conflict, match=r"called 'for-next' already \(1, 101\)"):
             await make_bundle(patchwork, Heard().append, "for-next", [1])
     assert len(server.requests("POST bundles")) == 1
+    server.seen.clear()
+    server.trouble("PATCH bundles/ID", answer(500))
+    async with client(server) as patchwork:
+        with pytest.raises(Conflict, match=r"called 'for-next' already \(1, 101\)"):
+            await change_bundle(patchwork, Heard().append, 2, name="for-next")
+    assert len(server.requests("PATCH bundles/ID")) == 1
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ def reason(error: Exception) -> str:
         return found or type(error.os_error).__name__
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "Server disconnected"  # its own text can be all that was received
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the answer is not whole"  # its own text is of statuses that nobody sent
     return str(error) or type(error).__name__
 
 

@@ -1,11 +1,13 @@
-"""What is done on Patchwork once: a check is posted, a bundle is made or deleted.
+"""What is done on Patchwork once: a check is posted, a bundle is made, changed or deleted.
 
 Where the answer to a request is lost, what there is is read before it is sent again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+
+from msgspec import UNSET, UnsetType
 
 from pk_upload.errors import Conflict, NotFound, ServerError
 from pk_upload.events import OnEvent
@@ -13,7 +15,7 @@ from pk_upload.patchwork import Bundle, Check, CheckState, Patchwork
 from pk_upload.patchwork.requests import bundle_changes, check_body
 from pk_upload.settling import settled
 
-__all__ = ["delete_bundle", "make_bundle", "post_check"]
+__all__ = ["change_bundle", "delete_bundle", "make_bundle", "post_check"]
 
 
 async def post_check(
@@ -66,24 +68,43 @@ async def make_bundle(
         try:
             return await client.create_bundle(name, patches, public=public)
         except ServerError as error:
-            namesakes = [str(each.id) for each in before.values() if _same(each.name, name)]
-            if error.status != 500 or not namesakes:
-                raise
-            raise Conflict(
-                f"there is a bundle called {name!r} already ({', '.join(namesakes[:5])}); {error.message}",
-                status=error.status,
-                hint="If it is yours, change that one, or give another name.",
-            ) from error
+            if error.status == 500:
+                _refuse_namesake(error, name, before.values())
+            raise
 
     async def find() -> Bundle | None:
         there = await patchwork.bundles().all()
-        return next((bundle for bundle in there if bundle.id not in before and is_it(bundle)), None)
-
-    def is_it(bundle: Bundle) -> bool:
-        held = {patch.id for patch in bundle.patches}
-        return _same(bundle.name, name) and bundle.public == public and held == set(patches)
+        new = [bundle for bundle in there if bundle.id not in before]
+        return next((each for each in new if _has(each, name=name, patches=patches, public=public)), None)
 
     return await settled(patchwork, emit, "the request for a new bundle", ask, find)
+
+
+async def change_bundle(
+    patchwork: Patchwork,
+    emit: OnEvent,
+    bundle_id: int,
+    *,
+    name: str | UnsetType = UNSET,
+    patches: Collection[int] | UnsetType = UNSET,
+    public: bool | UnsetType = UNSET,
+) -> Bundle:
+    """The bundle with what was given changed. Raises `Conflict` as `make_bundle` does."""
+
+    async def ask(client: Patchwork) -> Bundle:
+        try:
+            return await client.update_bundle(bundle_id, name=name, patches=patches, public=public)
+        except ServerError as error:
+            if isinstance(name, str) and error.status == 500:
+                others = [each for each in await patchwork.bundles().all() if each.id != bundle_id]
+                _refuse_namesake(error, name, others)
+            raise
+
+    async def find() -> Bundle | None:
+        there = await patchwork.bundle(bundle_id)
+        return there if _has(there, name=name, patches=patches, public=public) else None
+
+    return await settled(patchwork, emit, "the request to change the bundle", ask, find)
 
 
 async def delete_bundle(patchwork: Patchwork, emit: OnEvent, bundle_id: int) -> Bundle:
@@ -102,6 +123,32 @@ async def delete_bundle(patchwork: Patchwork, emit: OnEvent, bundle_id: int) -> 
         return None
 
     return await settled(patchwork, emit, "the request to delete the bundle", ask, find)
+
+
+def _has(
+    bundle: Bundle,
+    *,
+    name: str | UnsetType,
+    patches: Collection[int] | UnsetType,
+    public: bool | UnsetType,
+) -> bool:
+    """Whether the bundle is what was asked for."""
+    return (
+        (isinstance(name, UnsetType) or _same(bundle.name, name))
+        and (isinstance(patches, UnsetType) or {patch.id for patch in bundle.patches} == set(patches))
+        and (isinstance(public, UnsetType) or bundle.public == public)
+    )
+
+
+def _refuse_namesake(error: ServerError, name: str, others: Iterable[Bundle]) -> None:
+    """Raises what a service means that breaks where one has a bundle of that name."""
+    namesakes = [str(each.id) for each in others if _same(each.name, name)]
+    if namesakes:
+        raise Conflict(
+            f"there is a bundle called {name!r} already ({', '.join(namesakes[:5])}); {error.message}",
+            status=error.status,
+            hint="If it is yours, change that one, or give another name.",
+        ) from error
 
 
 def _same(kept: str | None, given: str | None) -> bool:

@@ -212,6 +212,18 @@ def test_a_download_goes_to_stdout_as_it_is(site: Site, server: RecordedPatchwor
     assert (refused.code, refused.error["message"]) == (2, "--to - and --json exclude each other")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="stdout has no name there")
+def test_stdout_by_another_name_is_not_replaced(
+    site: Site, server: RecordedPatchwork, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    download = [*PROGRAM, "patchwork", "patch", "download", "8", "--to"]
+    for name in ("/dev/stdout", str(log)):
+        script = f'(echo before; "$@" {name}; echo after) > {log}'
+        subprocess.run(["bash", "-c", script, "-", *download], env=environment(site.env), check=True)
+        assert log.read_text() == f"before\n{server.mbox}after\n"
+
+
 def test_a_series_that_is_not_complete_is_told_of(
     site: Site, server: RecordedPatchwork, tmp_path: Path
 ) -> None:
@@ -249,7 +261,11 @@ def test_what_is_written_in_parts_is_written_whole(site: Site, tmp_path: Path) -
 
 
 def test_a_download_that_has_no_place(site: Site, tmp_path: Path) -> None:
-    for place, reason in ((tmp_path, "is a directory"), (tmp_path / "nosuch" / "x", "is no directory")):
+    for place, reason in (
+        (tmp_path, "is a directory"),
+        (tmp_path / "nosuch" / "x", "is no directory"),
+        (f"{tmp_path}/new/", "is no directory"),
+    ):
         done = site.pk("patch", "download", "8", "--to", str(place), "--json")
         assert (done.code, done.error["type"]) == (2, "UsageError")
         assert reason in done.error["message"]
@@ -457,7 +473,13 @@ def test_the_newest_version_is_found_out(site: Site, server: RecordedPatchwork) 
     server.versions = ("1.0", "1.1", "1.2")
     site.json("patch", "show", "8", "--api-version", "newest")
     assert server.seen[-1].path == "/api/1.2/patches/8/"
-    assert site.pk("patch", "show", "8").code == 4
+    older = site.pk("patch", "show", "8")
+    assert older.code == 4
+    assert "PATCHWORK_API_VERSION" in older.err
+    for version in ("1.2", "newest"):
+        assert site.pk("patch", "show", "8", env={"PATCHWORK_API_VERSION": version}).code == 0
+    wrong = site.pk("patch", "show", "8", "--json", env={"PATCHWORK_API_VERSION": "2"})
+    assert (wrong.code, wrong.error["type"]) == (2, "UsageError")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from patchwork_harness import series, write_mbox
 
 from pk_upload.cli import settings
 from pk_upload.verdict import CONTEXT
+from recorded_patchwork import TOKEN, RecordedPatchwork
 
 NOBODY = "http://127.0.0.1:1"
 SLOW = ("--limit-rate", "20K", "--chunk-size", "20K", "--concurrency", "1", "--progress", "json")
@@ -150,6 +151,9 @@ def test_a_rehearsal_tells_nobody(site: Live, build: Path, patch: int) -> None:
         (["--check", "0"], {}, "'0' is no id"),
         (["--check-context", "nightly"], {}, "there is no patch to tell"),
         (["--check-url", "https://ci.example.com/1"], {}, "there is no patch to tell"),
+        (["--patchwork-url", "https://patchwork.example.com"], {}, "there is no patch to tell"),
+        (["--check", "1", "--check-url", "not an address"], {}, "is not an address"),
+        (["--check", "1"], {"PATCHWORK_API_VERSION": "2"}, "the version is one of"),
         (["--check", "one"], {}, "--check"),
         (["--check", "1", "--check-context", "two words"], {}, "the context 'two words'"),
         (["--check", "1", "--patchwork-url", "nowhere"], {}, "is not an address"),
@@ -180,6 +184,17 @@ def test_the_link_can_be_another_one(site: Live, build: Path, patch: int) -> Non
     assert push(site, build, "--check", str(patch), "--check-url", url).code == 0
     listed = pk("patchwork", "check", "list", str(patch), "--json", env=environment(site)).json
     assert listed[1]["target_url"] == url
+
+
+def test_an_older_site_is_told_as_well(site: Live, build: Path) -> None:
+    with RecordedPatchwork() as older:
+        older.versions = ("1.0", "1.1")
+        own = ("--patchwork-url", older.url, "--patchwork-token", TOKEN)
+        done = push(site, build, "--check", "8", *own)
+        assert (done.code, "could not" in done.err) == (0, False)
+        assert [seen.path for seen in older.requests("POST patches/checks")] == [
+            "/api/1.1/patches/8/checks/"
+        ] * 2
 
 
 def test_the_sandbox_of_one_run_has_no_patches(build: Path) -> None:

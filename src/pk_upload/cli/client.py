@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from pk_upload.cli.settings import Settings
 from pk_upload.events import OnEvent
@@ -54,16 +54,19 @@ async def connected_kickfolio(settings: Settings, emit: OnEvent) -> AsyncIterato
 
 
 @asynccontextmanager
-async def connected_patchwork(settings: Settings, emit: OnEvent) -> AsyncIterator[Patchwork]:
-    """The same for Patchwork."""
+async def connected_patchwork(
+    settings: Settings, emit: OnEvent, *, version: Version | Literal["newest"] = "1.4"
+) -> AsyncIterator[Patchwork]:
+    """The same for Patchwork, whose API is asked for in this `version` where the user names none."""
     from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
     from pk_upload.patchwork import Patchwork
+    from pk_upload.patchwork.versions import version_asked
 
     url, token = settings.require_patchwork()
     async with Patchwork(
         url,
         token=token,
-        version=cast("Version | Literal['newest']", settings.patchwork_version),
+        version=version_asked(settings.patchwork_version or version),
         timeout=settings.response_timeout or RESPONSE_TIMEOUT,
         connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT,
         ssl_context=await _trusted(settings),

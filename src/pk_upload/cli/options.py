@@ -140,7 +140,8 @@ def patchwork_options(function: F) -> F:
             "--api-version",
             section=where,
             type=click.Choice(["1.0", "1.1", "1.2", "1.3", "1.4", "newest"]),
-            help="The version of the API to ask for; newest finds out what the site has.  [default: 1.4]",
+            help="The version of the API to ask for; newest finds out what the site has.  "
+            "[default: 1.4, env: PATCHWORK_API_VERSION]",
         ),
     )
 

@@ -46,6 +46,8 @@ Examples:
 Interrupted, the same command goes on where it stopped.
 """
 
+REVIEW = {"check_context", "check_url", "patchwork_url", "patchwork_token"}  # of no use without --check
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -129,7 +131,7 @@ def push(
         app = settings.require_app()
     if not label:
         raise UsageError("no label", hint="Give one with --label: it is what players see the version called.")
-    if settings.check_patch is None and ("check_context" in settings.given or "check_url" in settings.given):
+    if settings.check_patch is None and settings.given.keys() & REVIEW:
         raise UsageError("there is no patch to tell", hint="Give its id with --check.")
     if not (sandbox or dry_run):
         settings.require_key()
@@ -199,12 +201,16 @@ async def _told(
 ) -> Release:
     """What `work` returns, of which `patch` is told."""
     from pk_upload.cli.client import connected_patchwork
+    from pk_upload.patchwork.requests import check_body
     from pk_upload.verdict import with_check
+
+    check_body("success", settings.check_context, settings.check_url, None)
 
     def link(app: str, version_id: int) -> str:
         return settings.check_url or patchkit.version_url(app, version_id)
 
-    async with connected_patchwork(settings, desk.emit) as patchwork:
+    # What a check is, is the same in all versions.
+    async with connected_patchwork(settings, desk.emit, version="newest") as patchwork:
         return await with_check(
             patchwork,
             patch,

@@ -104,8 +104,8 @@ class Settings:
         return self._text(self._own("patchwork_token", "token"), "PATCHWORK_TOKEN")
 
     @property
-    def patchwork_version(self) -> str:
-        return str(self.given.get("api_version", "1.4"))
+    def patchwork_version(self) -> str | None:
+        return self._text("api_version", "PATCHWORK_API_VERSION")
 
     @property
     def check_patch(self) -> int | None:

@@ -148,8 +148,9 @@ class Patchwork(Reading):
 
         The patches keep their order in its mbox alone. A second one of the same name is a `ServerError`.
         """
-        body = bundle_changes(name=name, patches=patches, public=public)
-        return await self._call(Bundle, "POST", "bundles", body, what="writing of bundles", since="1.2")
+        return await self._write_bundle(
+            "POST", "bundles", bundle_changes(name=name, patches=patches, public=public)
+        )
 
     async def update_bundle(
         self,
@@ -163,18 +164,19 @@ class Patchwork(Reading):
 
         A lost answer to a new name is not repeated, for a service breaks on one that is taken.
         """
+        path = f"bundles/{number(bundle_id, 'a bundle')}"
         body = bundle_changes(name=name, patches=patches, public=public)
-        return await self._change_bundle("PATCH", bundle_id, body)
+        return await self._write_bundle("PATCH", path, body)
 
     async def replace_bundle(
         self, bundle_id: int, name: str, patches: Collection[int], *, public: bool = False
     ) -> Bundle:
         """The bundle, as if it had just been made so. A lost answer is not repeated, as for a new name."""
-        body = bundle_changes(name=name, patches=patches, public=public)
-        return await self._change_bundle("PUT", bundle_id, body)
-
-    async def _change_bundle(self, method: str, bundle_id: int, body: Changes) -> Bundle:
         path = f"bundles/{number(bundle_id, 'a bundle')}"
+        body = bundle_changes(name=name, patches=patches, public=public)
+        return await self._write_bundle("PUT", path, body)
+
+    async def _write_bundle(self, method: str, path: str, body: Changes) -> Bundle:
         named = "name" in body
         try:
             return await self._call(

@@ -34,6 +34,9 @@ class Listing(AsyncIterator[T]):
 
     Nothing is fetched before the first item is asked for: one page then, and further ones when those before
     them are used up, one, two and then four at once. Each step raises what the client's calls raise.
+    Several tasks may share it; each item comes to one of them.
+    A list is not frozen: where items leave it meanwhile, such as patches that are given another state than
+    the one it is filtered by, as many of the next page are left out. Take `all` of it before you change them.
     """
 
     def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]], *, limit: int | None = None) -> None:
@@ -46,20 +49,23 @@ class Listing(AsyncIterator[T]):
         self._at_once = 1
         self._size = 1  # of the largest page so far, in items
         self._stale = 0
+        self._fetching = anyio.Lock()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        if self._left == 0:
-            raise StopAsyncIteration
-        while not self._items:
-            if self._next is None:
-                raise StopAsyncIteration
-            await self._go_on(self._next)
-        if self._left is not None:
-            self._left -= 1
-        return self._items.popleft()
+        while self._left != 0:
+            if self._items:
+                if self._left is not None:
+                    self._left -= 1
+                return self._items.popleft()
+            async with self._fetching:
+                if not self._items:
+                    if self._next is None:
+                        break
+                    await self._go_on(self._next)
+        raise StopAsyncIteration
 
     async def all(self) -> list[T]:
         """What is left of the list."""

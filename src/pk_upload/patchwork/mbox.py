@@ -25,6 +25,8 @@ def destination(to: str | os.PathLike[str]) -> Path:
     """The file `to` itself, where that is a link to it. Raises `UsageError` where no file can be."""
     path = Path(to)
     try:
+        if os.fspath(to).endswith(("/", os.sep)) and not path.is_dir():
+            raise UsageError(f"{to} is no directory", hint=NAME_IT)
         if path.exists() and not path.is_file():  # a pipe could not take back what it was given
             raise UsageError(f"{path} is {'a directory' if path.is_dir() else 'no file'}", hint=NAME_IT)
         if not path.parent.is_dir():

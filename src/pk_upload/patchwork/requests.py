@@ -80,8 +80,8 @@ def patch_changes(
     related: Collection[int] | UnsetType,
 ) -> Changes:
     """What is to be changed of a patch. Which states there are the service alone knows."""
-    if state is not UNSET and not state.strip():
-        raise UsageError("the state is blank")
+    if state is not UNSET and not _is_said(state):
+        raise UsageError("a state is a text that is not blank")
     if isinstance(commit_ref, str):
         _bounded("commit_ref", commit_ref, LONGEST_COMMIT)
     return changes(
@@ -94,11 +94,11 @@ def patch_changes(
     )
 
 
-def check_body(state: str, context: str, target_url: str | None, description: str | None) -> Changes:
+def check_body(state: str, context: object, target_url: str | None, description: str | None) -> Changes:
     """A check that is to be made. Raises `UsageError` for what the service would refuse."""
     if state not in CHECK_STATES:
         raise UsageError(f"there is no state {state!r}", hint=f"It is one of {', '.join(CHECK_STATES)}.")
-    if not re.fullmatch(r"[-a-zA-Z0-9_]+", context):
+    if not isinstance(context, str) or not re.fullmatch(r"[-a-zA-Z0-9_]+", context):
         raise UsageError(
             f"the context {context!r} has characters that none has",
             hint="It consists of letters without accents, digits, underscores and hyphens.",
@@ -117,9 +117,9 @@ def bundle_changes(
     patches: Collection[int] | UnsetType = UNSET,
     public: bool | UnsetType = UNSET,
 ) -> Changes:
-    """What a bundle is to be. Raises `UsageError` for a name with a slash, at which services break."""
+    """What a bundle is to be. Raises `UsageError` for a name of which services make no good address."""
     if not isinstance(name, UnsetType):
-        if not name.strip() or "/" in name:
+        if not _is_said(name) or "/" in name or name.strip() in {".", ".."}:
             raise UsageError(f"a bundle cannot be called {name!r}", hint="Give a name without a slash.")
         _bounded("name", name, LONGEST_NAME)
     if not isinstance(patches, UnsetType) and not patches:
@@ -128,11 +128,19 @@ def bundle_changes(
     return changes(name=name, patches=wanted, public=public)
 
 
+def _is_said(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip())
+
+
 def _ids(given: Collection[int], what: str) -> list[int]:
+    if not isinstance(given, Collection):
+        raise UsageError(f"{given!r} is no collection of ids, each of {what}")
     return [int(number(each, what)) for each in given]
 
 
-def _bounded(name: str, text: str, longest: int) -> str:
+def _bounded(name: str, text: object, longest: int) -> str:
+    if not isinstance(text, str):
+        raise UsageError(f"{name} is a text")
     if len(text) > longest:
         raise UsageError(f"{name} has more than {longest} characters")
     return text

@@ -48,10 +48,14 @@ HINTS: dict[type[PkUploadError], str] = {
     Forbidden: f"{CREDENTIALS} With a good one it is your account that may not do this.",
     MethodNotAllowed: "An older version of the API may lack it; ask for a newer one.",
     NotFound: "Check the id, and the address of the site. Private bundles are shown to their owners alone.",
-    UnexpectedAnswer: "Check the site's address: --url or PATCHWORK_URL, without /api. An older site may lack this "
-    "version of the API: --api-version newest, or PATCHWORK_API_VERSION, takes the newest that it has.",
+    UnexpectedAnswer: "Check the site's address: --url or PATCHWORK_URL, without /api. An older site may "
+    "lack this version of the API; --api-version or PATCHWORK_API_VERSION name another, or the newest.",
     Redirected: "Give the site's final address, without /api, with --url or PATCHWORK_URL.",
 }
+FOR_NOBODY: dict[type[PkUploadError], str] = dict.fromkeys(
+    (AuthenticationFailed, Forbidden),
+    "The site asks for a token: --token or PATCHWORK_TOKEN; your profile page on the site shows it.",
+)
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -84,7 +88,7 @@ class Site(Client):
     ) -> None:
         self.url = re.sub(r"/api(/[0-9.]+)?$", "", base_url(url))  # other clients want it with that
         header, secret = authorization(token, username, password)
-        if not 1 <= per_page <= LARGEST_PAGE:
+        if type(per_page) is not int or not 1 <= per_page <= LARGEST_PAGE:
             raise UsageError(f"a page has 1 to {LARGEST_PAGE} items")
         asked = version_asked(version)
         self._pin = _Pin(None if asked == "newest" else asked)
@@ -93,7 +97,7 @@ class Site(Client):
             Http(
                 auth={"Authorization": header} if header else {},
                 secrets=tuple(filter(None, (secret, password))),
-                hints=HINTS,
+                hints=HINTS if header else {**HINTS, **FOR_NOBODY},
                 retry=retry,
                 timeout=timeout,
                 connect_timeout=connect_timeout,
@@ -161,7 +165,7 @@ class Site(Client):
         what: str = "",
         since: Version = VERSIONS[0],
     ) -> Listing[R]:
-        if limit is not None and limit < 0:
+        if limit is not None and (type(limit) is not int or limit < 0):
             raise UsageError("a limit is a number of items, 0 or more")
         resource = path.rpartition("/")[2]
         asked = query(resource, filters or {}, order)
@@ -190,7 +194,7 @@ class Site(Client):
 
     def _shown(self, path: str) -> str:
         """The path for a message: who takes the token for an identifier puts it there."""
-        return self._http.plain(f"/api/{path}/")
+        return self._http.plain(f"/api/{self._pin.version}/{path}/")
 
     def _at_home(self, address: object, *, query: str = "") -> URL:
         """`address`, from the body of an answer, on the site that was asked, path and query as they are.

@@ -100,7 +100,13 @@ def create(settings: Settings, name: str, patch: tuple[int, ...], public: bool) 
 def update(settings: Settings, bundle_id: int, patch: tuple[int, ...], **flags: Any) -> Errand:
     """Changes the bundle with this id and shows it."""
     changes = changed({**flags, "patches": patch})
-    return shown(settings, lambda patchwork, _: patchwork.update_bundle(bundle_id, **changes), writing=True)
+
+    async def change(patchwork: Patchwork, emit: OnEvent) -> Bundle:
+        from pk_upload.reviews import change_bundle
+
+        return await change_bundle(patchwork, emit, bundle_id, **changes)
+
+    return shown(settings, change, writing=True)
 
 
 @command(short_help="Delete a bundle.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -75,6 +76,8 @@ def downloaded(
 ) -> Errand:
     """Tells of the file `to`, whose size `ask` returns once it is there; "-" sends it to stdout."""
     settings.require_patchwork()
+    if _is_stdout(to):  # by another name, which would replace the file that it goes to
+        to = "-"
     if to == "-" and settings.given.get("json"):
         raise exclusive("--to -", "--json")
 
@@ -92,6 +95,13 @@ def downloaded(
         return None
 
     return Errand(work, settings.timeout)
+
+
+def _is_stdout(to: str) -> bool:
+    try:
+        return to != "-" and os.path.samestat(Path(to).stat(), os.fstat(1))
+    except (OSError, ValueError):
+        return False
 
 
 def given(flags: dict[str, Any]) -> dict[str, Any]:

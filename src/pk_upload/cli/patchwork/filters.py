@@ -9,7 +9,7 @@ import click
 
 from pk_upload.cli.values import MOMENT, NAME
 
-__all__ = ["any_of", "between", "by_message", "by_project", "by_submitter", "by_words", "whether"]
+__all__ = ["any_of", "between", "by_message", "by_name", "by_project", "by_submitter", "by_words", "whether"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,7 +29,12 @@ def whether(flags: str, what: str) -> Callable[[F], F]:
 by_project = any_of("--project", "ID|NAME", NAME, "Of this project, by id or link name")
 by_submitter = any_of("--submitter", "ID|EMAIL", NAME, "From this person, by id or exact address")
 by_message = click.option("--msgid", metavar="ID", type=NAME, help="With this Message-ID.")
-by_words = click.option("-q", "--query", "q", metavar="TEXT", type=NAME, help="With this in its name.")
+by_words = click.option(
+    "-q", "--query", "q", metavar="TEXT", type=NAME, help="With each of its words in the name."
+)
+by_name = click.option(
+    "-q", "--query", "q", metavar="TEXT", type=NAME, help="With each of its words in the name or the address."
+)
 
 
 def between(function: F) -> F:

@@ -8,7 +8,7 @@ import click
 
 from pk_upload.cli.errand import Errand
 from pk_upload.cli.patchwork.calling import ID, command, group, shown
-from pk_upload.cli.patchwork.filters import by_words
+from pk_upload.cli.patchwork.filters import by_name
 from pk_upload.cli.patchwork.listing import Column, called, list_options, listed
 from pk_upload.cli.settings import Settings
 
@@ -40,7 +40,7 @@ def person() -> None:
 
 
 @command("list", short_help="List people.")
-@by_words
+@by_name
 @list_options("id", "name", "email")
 def list_(settings: Settings, **flags: Any) -> Errand:
     """Lists people."""

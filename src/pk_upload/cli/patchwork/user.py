@@ -8,7 +8,7 @@ import click
 
 from pk_upload.cli.errand import Errand
 from pk_upload.cli.patchwork.calling import ID, changed, command, given, group, shown
-from pk_upload.cli.patchwork.filters import by_words
+from pk_upload.cli.patchwork.filters import by_name
 from pk_upload.cli.patchwork.listing import Column, list_options, listed
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import TEXT
@@ -43,7 +43,7 @@ def user() -> None:
 
 
 @command("list", short_help="List users.")
-@by_words
+@by_name
 @list_options("id", "username", "email")
 def list_(settings: Settings, **flags: Any) -> Errand:
     """Lists users."""
