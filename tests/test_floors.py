@@ -27,7 +27,7 @@ FLOORS = [
     {"transfer"},
     {"steps"},
     {"bundles", "release", "reviews"},
-    {"verdict"},
+    {"reporting"},
     {"cli"},
     {"__main__"},
 ]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pk_upload.patchwork import Patchwork as Patchwork
     from pk_upload.release import Release as Release
     from pk_upload.release import release as release
+    from pk_upload.reporting import with_check as with_check
     from pk_upload.transfer import TransferConfig as TransferConfig
     from pk_upload.transfer import Upload as Upload
     from pk_upload.transfer import upload as upload
-    from pk_upload.verdict import with_check as with_check
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,7 @@ _HOMES = {
     "Upload": "pk_upload.transfer",
     "publish_bundle": "pk_upload.bundles",
     "upload": "pk_upload.transfer",
-    "with_check": "pk_upload.verdict",
+    "with_check": "pk_upload.reporting",
 }
 
 __all__ = ["__version__", "release", *sorted(_HOMES)]

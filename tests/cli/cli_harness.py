@@ -81,6 +81,17 @@ def start(*arguments: str | Path, env: Mapping[str, str | None] | None = None) -
     )
 
 
+def under_way(process: subprocess.Popen[str]) -> str:
+    """What the process wrote to stderr, as JSON, until a chunk was confirmed."""
+    assert process.stderr is not None
+    read = ""
+    for line in process.stderr:
+        read += line
+        if json.loads(line).get("confirmed"):
+            return read
+    raise AssertionError(read)
+
+
 def finish(process: subprocess.Popen[str], before: str = "") -> Done:
     """How the process ends; `before` is what was read of its stderr."""
     out, err = process.communicate(timeout=60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -11,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_harness import Done, Live, finish, live, start
+from cli_harness import Done, Live, finish, live, start, under_way
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are another matter there")
 __all__ = ["live"]
@@ -19,17 +18,6 @@ __all__ = ["live"]
 RESUME = "interrupted: run the same command again to resume\n"
 BOTH = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 SLOW = ("--limit-rate", "50K", "--chunk-size", "20K", "--concurrency", "2", "--progress", "json")
-
-
-def under_way(process: subprocess.Popen[str]) -> str:
-    """What the process wrote to stderr until a chunk was confirmed."""
-    assert process.stderr is not None
-    read = ""
-    for line in process.stderr:
-        read += line
-        if json.loads(line).get("confirmed"):
-            return read
-    raise AssertionError(read)
 
 
 def interrupted(live: Live, signum: int, *arguments: str | Path) -> Done:

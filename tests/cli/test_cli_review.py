@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_harness import Done, Live, finish, pk, sandbox, start
+from cli_harness import Done, Live, finish, pk, sandbox, start, under_way
 from patchwork_harness import series, write_mbox
 
 from pk_upload.cli import settings
-from pk_upload.verdict import CONTEXT
+from pk_upload.reporting import CONTEXT
 from recorded_patchwork import TOKEN, RecordedPatchwork
 
 NOBODY = "http://127.0.0.1:1"
@@ -57,18 +57,12 @@ def told(site: Live, patch: int, context: str = "pk-upload") -> list[tuple[str, 
     return [(check["state"], check["description"]) for check in done.json]
 
 
-def under_way(process: subprocess.Popen[str]) -> str:
-    """What the process wrote to stderr until a chunk was confirmed."""
-    assert process.stderr is not None
-    before = ""
-    while '"confirmed"' not in before:
-        before += process.stderr.readline()
-    return before
-
-
 def wait_until_told(site: Live, patch: int) -> None:
-    while not told(site, patch):
+    for _ in range(200):
+        if told(site, patch):
+            return
         time.sleep(0.05)
+    raise AssertionError("nothing was told")
 
 
 def test_a_published_build_is_a_success_with_the_link_of_its_version(
@@ -116,6 +110,31 @@ def test_an_interrupted_push_is_a_failure_until_it_goes_on(
     ]
     assert pk(*flags, env=environment(site)).code == 0
     assert [state for state, _ in told(site, patch)] == ["pending", "fail", "pending", "success"]
+
+
+def test_a_release_that_is_over_is_a_success_though_its_report_is_interrupted(
+    site: Live, build: Path
+) -> None:
+    held, over = threading.Event(), threading.Event()
+
+    def hold(_: object) -> bool:
+        held.set()
+        return over.wait(60)
+
+    with RecordedPatchwork() as slow:
+        slow.trouble("POST patches/checks", lambda _: False, hold)
+        env = {**environment(site), "PATCHWORK_URL": slow.url, "PATCHWORK_TOKEN": TOKEN}
+        flags = ("--app", site.app(), "--label", "1.0", "--publish", "--json", "--check", "8")
+        process = start("push", build, *flags, env=env)
+        assert held.wait(60)
+        process.send_signal(signal.SIGTERM)
+        done = finish(process)
+        over.set()
+        states = [seen.body["state"] for seen in slow.requests("POST patches/checks")]
+    assert done.code == 0
+    assert done.json["published"]
+    assert "run the same command again" not in done.err, "it would publish another version"
+    assert states == ["pending", "success", "success"]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,9 @@ class Desk(Protocol):
     def answer(self, answer: Answer) -> None:
         """Prints the one answer of the run."""
 
+    def conclude(self, answer: Answer) -> None:
+        """Whatever interrupts what is still to be done, it has come to this."""
+
     def note(self, text: str) -> None:
         """Prints a line on stderr, unless the user wants quiet."""
 

@@ -167,7 +167,7 @@ async def _push(settings: Settings, wish: Wish, desk: Desk) -> Answer:
         app = wish.app or (await patchkit.create_app("sandbox", "other")).secret
 
         async def work() -> Release:
-            return await release(
+            done = await release(
                 patchkit,
                 wish.source,
                 app=app,
@@ -184,14 +184,16 @@ async def _push(settings: Settings, wish: Wish, desk: Desk) -> Answer:
                 config=config,
                 on_event=desk.emit,
             )
+            desk.conclude(_answer(done, wish))
+            return done
 
         done = await (
-            work() if wish.check is None else _told(wish.check, settings, wish, desk, patchkit, work)
+            work() if wish.check is None else _reported(wish.check, settings, wish, desk, patchkit, work)
         )
-    return Answer(done.to_dict(), _summary(done, wish))
+    return _answer(done, wish)
 
 
-async def _told(
+async def _reported(
     patch: int,
     settings: Settings,
     wish: Wish,
@@ -199,10 +201,10 @@ async def _told(
     patchkit: PatchKit,
     work: Callable[[], Awaitable[Release]],
 ) -> Release:
-    """What `work` returns, of which `patch` is told."""
+    """What `work` returns, reported to `patch`."""
     from pk_upload.cli.client import connected_patchwork
     from pk_upload.patchwork.requests import check_body
-    from pk_upload.verdict import with_check
+    from pk_upload.reporting import with_check
 
     check_body("success", settings.check_context, settings.check_url, None)
 
@@ -218,6 +220,7 @@ async def _told(
             link=link,
             wait=wish.wait,
             context=settings.check_context,
+            timeout=settings.timeout,
             on_event=desk.emit,
         )
 
@@ -231,6 +234,10 @@ async def _patchkit(settings: Settings, wish: Wish, desk: Desk) -> AsyncIterator
         desk.note("sandbox: nothing of this run leaves this machine, and nothing of it is kept")
     async with (embedded if wish.sandbox else connected)(settings, desk.emit) as patchkit:
         yield patchkit
+
+
+def _answer(done: Release, wish: Wish) -> Answer:
+    return Answer(done.to_dict(), _summary(done, wish))
 
 
 def _summary(done: Release, wish: Wish) -> str:

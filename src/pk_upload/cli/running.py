@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import anyio
@@ -31,10 +31,13 @@ CLEAR_LINE = b"\r\x1b[K"  # or what is said last would stand at the end of the b
 class _Desk:
     """What the errand's work gets."""
 
-    def __init__(self, view: View, output: Output, *, quiet: bool) -> None:
+    def __init__(
+        self, view: View, output: Output, conclude: Callable[[Answer], None], *, quiet: bool
+    ) -> None:
         self._view = view
         self._output = output
         self._quiet = quiet
+        self.conclude = conclude
         self._reached: Bytes | None = None
         self.emit: OnEvent = emitter(self._tell)
 
@@ -61,6 +64,11 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
     """What the errand comes to. Raises what it raises, and `Interrupted` once a signal ended it."""
 
     silent = settings.quiet or settings.progress in {"none", "json"}
+    concluded: list[Answer] = []
+
+    def conclude(answer: Answer) -> None:
+        concluded.append(answer)
+        interruption.resumable = False  # once more, it would be another one
 
     async def run() -> Answer | None:
         loop, desk = asyncio.get_running_loop(), None
@@ -71,8 +79,10 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
                 _shown(settings, interruption, output) as view,
                 _logged(view, verbose=settings.verbose),
             ):
-                desk = _Desk(view, output, quiet=silent)
+                desk = _Desk(view, output, conclude, quiet=silent)
                 return await _carried_out(errand, view, desk)
+        if concluded:
+            return concluded[-1]
         if errand.resumable and desk is not None and (kept := desk.kept()):
             output.stderr(kept)
         raise Interrupted

@@ -1,10 +1,10 @@
-"""How a release goes, told to a patch on Patchwork: a check that is pending, and then says how it ended."""
+"""How a release goes, reported to a patch on Patchwork: a check is pending, and then says how it ended."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import anyio
 
@@ -22,8 +22,6 @@ CONTEXT = "pk-upload"
 PATIENCE = 30.0  # seconds that a check may be on its way before it is given up
 FAREWELL = 3.0  # seconds, where the run is over already and somebody waits for its end
 
-Link: TypeAlias = Callable[[], str]
-
 
 async def with_check(
     patchwork: Patchwork,
@@ -34,61 +32,83 @@ async def with_check(
     wait: bool = True,
     context: str = CONTEXT,
     patience: float = PATIENCE,
+    timeout: float | None = None,
     on_event: OnEvent | None = None,
 ) -> Release:
-    """What `work`, a call of `release`, returns; told to the patch as a check that is called `context`.
+    """What `work`, a call of `release`, returns; reported to the patch as a check that is called `context`.
 
     The check is pending when `work` starts, then a success with what `link`, such as `PatchKit.version_url`,
     makes of the app and the version's id, or a failure with the reason. It stays pending where the service is
-    still at work: where `work` gave up waiting, or was told not to `wait`. A check that cannot be posted, or
-    not within `patience` seconds, is a warning, and the release goes its way.
+    still at work: where `work` gave up waiting, or was told not to `wait`. A check that cannot be posted is a
+    warning, and the release goes its way: its end is held up for `patience` seconds at most, and for what is
+    left then of the `timeout` of the whole run, if that is less; yet for a moment in any case.
     Raises `UsageError` for a patch, a context or a bound that cannot be one, and what `work` raises.
     """
     if not callable(work):
         raise UsageError(
-            "what is to be told of is a function, and not what it returns",
+            "what is to be reported is a function, and not what it returns",
             hint="Put a lambda around the call of `release`.",
         )
     number(patch_id, "a patch")
     check_body("pending", context, None, None)
-    emit = emitter(on_event)
-    teller = _Teller(patchwork, patch_id, context, seconds("patience", patience), emit)
-    course = _Course()
+    now = anyio.current_time
+    patience = seconds("patience", patience)
+    over = math.inf if timeout is None else now() + seconds("timeout", timeout)
+    course = _Course(link, wait)
+    reporter = _Reporter(patchwork, patch_id, context, emitter(on_event))
     try:
-        await course.run(work, teller)
+        with first_cause():
+            async with anyio.create_task_group() as group:
+                start = anyio.CancelScope(deadline=now() + patience)
+                group.start_soon(reporter.report, _STARTED, start)
+                await course.run(work)
+                end = min(now() + patience, over)
+                # An abandoned request may be carried out later, and then it would have the last word.
+                start.deadline = min(start.deadline, end)
+        moment = now() + min(FAREWELL, patience)
+        await reporter.report(course.report(), anyio.CancelScope(deadline=max(end, moment)))
     except anyio.get_cancelled_exc_class():
-        await teller.tell_at_last(*_verdict(course.outcome, wait), course.linked(link))
+        moment = now() + min(FAREWELL, patience)
+        await reporter.report(course.report(), anyio.CancelScope(deadline=moment, shield=True))
         raise
-    await teller.tell_at_last(*_verdict(course.outcome, wait), course.linked(link))
     return course.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What a check is to say. `link` makes the address that it leads to."""
+
+    state: CheckState
+    description: str
+    link: Callable[[], str | None] = lambda: None
+
+
+_STARTED = _Report("pending", "the release has started")
 
 
 @dataclass(slots=True)
 class _Course:
     """One release under way, and what it came to: nothing as yet, or where it was cancelled."""
 
+    link: Callable[[str, int], str]
+    wait: bool
     outcome: Release | Exception | None = None
 
-    async def run(self, work: Callable[[], Awaitable[Release]], teller: _Teller) -> None:
-        """Sees `work` to its end. That it has begun is told beside it, and through before its end is told.
+    async def run(self, work: Callable[[], Awaitable[Release]]) -> None:
+        """Sees `work` to its end, whatever that is."""
+        try:
+            self.outcome = _released(await work())
+        except Exception as error:
+            self.outcome = error
 
-        A request that was abandoned may be carried out later, and then it would have the last word.
-        """
-        with first_cause():
-            async with anyio.create_task_group() as group:
-                group.start_soon(teller.tell, "pending", "the release has started")
-                try:
-                    self.outcome = _released(await work())
-                except Exception as error:
-                    self.outcome = error
-
-    def linked(self, link: Callable[[str, int], str]) -> Link | None:
-        """What makes the address of the version, where there is one."""
+    def report(self) -> _Report:
+        """What there is to say of it."""
+        state, description = _verdict(self.outcome, self.wait)
         match self.outcome:
             case Release(app=app, version_id=version_id):
-                return lambda: link(app, version_id)
+                return _Report(state, description, lambda: self.link(app, version_id))
             case _:
-                return None
+                return _Report(state, description)
 
     def result(self) -> Release:
         """What `work` returned; raises what it raised."""
@@ -98,25 +118,16 @@ class _Course:
 
 
 @dataclass(frozen=True, slots=True)
-class _Teller:
+class _Reporter:
     """Posts checks to one patch, and warns where it cannot."""
 
     patchwork: Patchwork
     patch_id: int
     context: str
-    patience: float
     emit: OnEvent
 
-    async def tell_at_last(self, state: CheckState, said: str, link: Link | None = None) -> None:
-        """The same as `tell`, which is tried for a moment even where the run was cancelled meanwhile."""
-        try:
-            await self.tell(state, said, link)
-        except anyio.get_cancelled_exc_class():
-            with anyio.CancelScope(shield=True):
-                await replace(self, patience=min(self.patience, FAREWELL)).tell(state, said, link)
-            raise
-
-    async def tell(self, state: CheckState, said: str, link: Link | None = None) -> None:
+    async def report(self, report: _Report, scope: anyio.CancelScope) -> None:
+        """Posts it, as long as `scope` lets it."""
         trouble: list[str] = []
 
         def emit(event: Event) -> None:
@@ -125,19 +136,17 @@ class _Teller:
             self.emit(event)
 
         problem = ""
-        with anyio.move_on_after(self.patience):
+        with scope:
             try:
-                target = None if link is None else link()
-                await self._post(state, self.patchwork.http.plain(said), target, emit)
-                return
+                await self._post(report.state, report.description, report.link(), emit)
             except PkUploadError as error:
                 problem = error.message
             except Exception as error:  # whatever it is, it is not to end the release
                 problem = f"unexpected {type(error).__name__}"
-        if not problem:
-            last = trouble[-1] if trouble else "no answer"
-            problem = f"{last}; given up after {self.patience:g} s"
-        self._warn(f"could not be set to {state}: {problem}")
+        if scope.cancelled_caught:
+            problem = f"{trouble[-1]}; there was no time for more" if trouble else "no answer in time"
+        if problem:
+            self._warn(f"could not be set to {report.state}: {problem}")
 
     async def _post(self, state: CheckState, said: str, target: str | None, emit: OnEvent) -> None:
         try:
@@ -148,7 +157,7 @@ class _Teller:
                 state,
                 context=self.context,
                 target_url=target,
-                description=said,
+                description=self.patchwork.http.plain(said),
             )
         except (RecordInvalid, UsageError) as error:  # sites refuse addresses of many kinds
             if target is None:
@@ -160,13 +169,16 @@ class _Teller:
         self.emit(Warned(f"the check of patch {self.patch_id} {problem}"))
 
 
-class _NoRelease(TypeError):
-    """What was to be told of has ended, and nobody knows how."""
+class _NoRelease(UsageError):
+    """What was to be reported has ended, and nobody knows how."""
 
 
 def _released(value: object) -> Release:
     if not isinstance(value, Release):
-        raise _NoRelease(f"what is told of returns a Release, and not {type(value).__name__}")
+        raise _NoRelease(
+            f"what is reported returns a Release, and not {type(value).__name__}",
+            hint="Return what `release` returns.",
+        )
     return value
 
 
@@ -174,14 +186,14 @@ def _verdict(outcome: Release | Exception | None, wait: bool) -> tuple[CheckStat
     match outcome:
         case Release():
             return _success(outcome, wait)
-        case GaveUpWaiting():
-            return "pending", outcome.message
-        case PkUploadError():
-            return "fail", outcome.message
         case None:
             return "fail", "the release was interrupted"
+        case GaveUpWaiting():
+            return "pending", outcome.message
         case _NoRelease():
             return "warning", "the release has ended, and it is not known how"
+        case PkUploadError():
+            return "fail", outcome.message
         case _:
             return "fail", f"the release ended with an unexpected {type(outcome).__name__}"
 

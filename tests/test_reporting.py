@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,13 +11,13 @@ import anyio
 import pytest
 from aiohttp import web
 
-from pk_upload import verdict
+from pk_upload import reporting
 from pk_upload.errors import GaveUpWaiting, ProcessingFailed, UsageError
 from pk_upload.events import Event, Warned
 from pk_upload.patchkit import PatchKit
 from pk_upload.patchwork import Patchwork
 from pk_upload.release import Release
-from pk_upload.verdict import with_check
+from pk_upload.reporting import with_check
 from scripted_server import FAST
 
 pytestmark = pytest.mark.anyio
@@ -208,7 +209,7 @@ async def test_a_server_that_does_not_answer_holds_nothing_up_for_long(board: Bo
 
     done, warnings = await run(board, work, patience=0.05)
     assert done == release()
-    assert [warning.rpartition(": ")[2] for warning in warnings] == ["no answer; given up after 0.05 s"] * 2
+    assert [warning.rpartition(": ")[2] for warning in warnings] == ["no answer in time"] * 2
 
 
 async def test_what_a_server_in_trouble_answers_is_told(board: Board) -> None:
@@ -222,7 +223,7 @@ async def test_what_a_server_in_trouble_answers_is_told(board: Board) -> None:
         await with_check(client, 42, work, link=link, patience=2, on_event=heard.append)
     warnings = [event.message for event in heard if isinstance(event, Warned)]
     assert len(warnings) == 2
-    assert all("answered 500: No, thank you.; given up after 2 s" in warning for warning in warnings)
+    assert all("answered 500: No, thank you.; there was no time for more" in warning for warning in warnings)
 
 
 async def test_what_is_told_first_is_there_first(board: Board) -> None:
@@ -265,10 +266,54 @@ async def test_how_it_ended_is_told_also_where_it_is_cancelled_just_then(board: 
     assert [state for state, _ in board.told] == ["pending", "fail" if fails else "success"]
 
 
+@pytest.mark.parametrize("ended", [False, True])
+async def test_one_cancellation_is_enough_to_end_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """As asyncio does it: it comes once, and not at each further step as anyio's does."""
+    monkeypatch.setattr(reporting, "FAREWELL", 0.05)
+    board.hangs = True
+    began = anyio.Event()
+
+    async def work() -> Release:
+        began.set()
+        if not ended:
+            await anyio.sleep_forever()
+        return release()
+
+    async with patchwork(board) as client:
+        task = asyncio.create_task(with_check(client, 42, work, link=link, patience=10_000))
+        await began.wait()
+        await anyio.wait_all_tasks_blocked()
+        task.cancel()
+        with anyio.fail_after(60), pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.parametrize("how", [{"patience": 0.05}, {"timeout": 0.05}])
+async def test_its_end_is_held_up_no_longer_than_it_may(
+    board: Board, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(reporting, "FAREWELL", 0.05)
+    board.hangs = True
+    heard: list[Event] = []
+
+    async def work() -> Release:
+        return release()
+
+    async with patchwork(board) as client:
+        with anyio.fail_after(20):
+            await with_check(client, 42, work, link=link, on_event=heard.append, **how)
+    assert [event.message.partition(" could ")[2] for event in heard if isinstance(event, Warned)] == [
+        "not be set to pending: no answer in time",
+        "not be set to success: no answer in time",
+    ]
+
+
 async def test_a_run_that_is_cancelled_says_that_nobody_was_told(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verdict, "FAREWELL", 0.05)
+    monkeypatch.setattr(reporting, "FAREWELL", 0.05)
     board.hangs = True
     heard: list[Event] = []
 
@@ -282,12 +327,12 @@ async def test_a_run_that_is_cancelled_says_that_nobody_was_told(
             await with_check(client, 42, work, link=link, on_event=heard.append)
     assert scope.cancelled_caught
     assert [event.message for event in heard if isinstance(event, Warned)] == [
-        "the check of patch 42 could not be set to fail: no answer; given up after 0.05 s"
+        "the check of patch 42 could not be set to fail: no answer in time"
     ]
 
 
 async def test_a_release_does_not_wait_for_its_check(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdict, "FAREWELL", 0.05)
+    monkeypatch.setattr(reporting, "FAREWELL", 0.05)
     board.hangs = True
     began = anyio.Event()
 
@@ -297,7 +342,7 @@ async def test_a_release_does_not_wait_for_its_check(board: Board, monkeypatch: 
 
     async with patchwork(board) as client, anyio.create_task_group() as group:
         group.start_soon(lambda: with_check(client, 42, work, link=link))
-        with anyio.fail_after(verdict.PATIENCE / 2):
+        with anyio.fail_after(reporting.PATIENCE / 2):
             await began.wait()
         group.cancel_scope.cancel()
 
@@ -356,7 +401,7 @@ async def test_who_forgets_to_return_the_release_is_told_and_no_failure_is(board
     async def work() -> Any:
         return None
 
-    with pytest.raises(TypeError, match="returns a Release, and not NoneType"):
+    with pytest.raises(UsageError, match="returns a Release, and not NoneType"):
         await run(board, work)
     assert board.told[-1] == ("warning", "the release has ended, and it is not known how")
 
