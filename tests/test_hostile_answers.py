@@ -258,6 +258,16 @@ def test_an_answer_of_many_tiny_objects_is_refused_before_they_are_made() -> Non
         decode(body, list[Version], "GET /1/apps/a/versions")
 
 
+@pytest.mark.parametrize("end", [b'"', b"", b"\\"])
+def test_braces_in_texts_are_no_objects(end: bytes) -> None:
+    text = b'"' + b'{\\"' * (4 * MOST_OBJECTS) + end
+    if end == b'"':
+        assert decode(text, str, "GET /1/apps") == '{"' * (4 * MOST_OBJECTS)
+    else:
+        with pytest.raises(UnexpectedAnswer, match="is no JSON"):
+            decode(text, str, "GET /1/apps")
+
+
 def test_an_error_of_many_tiny_lists_is_not_made_into_objects() -> None:
     body = b'{"message": [' + b"[]," * 1_000_000 + b'[]], "symbol": "GONE"}'
     with peak_below(3 * len(body)):

@@ -17,6 +17,7 @@ import pytest
 
 from pk_upload.errors import (
     ConnectionLost,
+    DestinationUnwritable,
     Forbidden,
     NotFound,
     PkUploadError,
@@ -26,6 +27,7 @@ from pk_upload.errors import (
     UsageError,
 )
 from pk_upload.patchwork import Patchwork, UserSettings
+from pk_upload.reviews import delete_bundle
 from recorded_exchanges import exchanges
 from scripted_server import DROP, FAST, TRUNCATED, Answer, Serve, Stall, Step, serving
 
@@ -80,7 +82,7 @@ async def test_the_version_that_is_pinned_is_asked_for_by_every_call(serve: Serv
 
 async def test_the_newest_version_is_found_out_once(serve: Serve) -> None:
     missing = exchanges()["unknown version"].answer()
-    server = await serve(missing, missing, said({}), said(PATCH))
+    server = await serve(missing, missing, said({"patches": "http://a/"}), said(PATCH))
     async with client(server.url, version="newest") as patchwork:
         async with anyio.create_task_group() as group:
             for _ in range(3):
@@ -89,6 +91,53 @@ async def test_the_newest_version_is_found_out_once(serve: Serve) -> None:
         assert await patchwork.listening(print).version() == "1.2"
     targets = [seen.target for seen in server.seen]
     assert targets == ["/api/1.4/", "/api/1.3/", "/api/1.2/", *["/api/1.2/patches/8/"] * 3]
+
+
+@pytest.mark.parametrize("body", [b"<html>Welcome", b"{}", b'{"patches": ""}', b"[]"])
+async def test_the_page_of_a_portal_is_no_version(serve: Serve, body: bytes) -> None:
+    server = await serve(Answer(200, body))
+    error = await failure(server.url, lambda patchwork: patchwork.patch(8), version="newest")
+    assert type(error) is UnexpectedAnswer
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://api", "http://api"),
+        ("http://api/api", "http://api"),
+        ("http://h/api/1.2/", "http://h"),
+        ("http://h/x/api", "http://h/x"),
+        ("http://h/api/1.4.2.1", "http://h/api/1.4.2.1"),
+        ("http://h/api/2.0", "http://h/api/2.0"),
+    ],
+)
+def test_the_address_may_end_with_that_of_the_api(given: str, expected: str) -> None:
+    assert Patchwork(given).url == expected
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda patchwork: patchwork.patch(9),
+        lambda patchwork: patchwork.bundle(9),
+        lambda patchwork: patchwork.check(8, 9),
+        lambda patchwork: delete_bundle(patchwork, print, 9),
+    ],
+)
+async def test_another_one_than_was_asked_for_is_not_taken_for_it(serve: Serve, call: Call) -> None:
+    server = await serve(said(PATCH))
+    error = await failure(server.url, call)
+    assert type(error) is UnexpectedAnswer
+    assert "`id`" in error.message
+    assert [seen.method for seen in server.seen] == ["GET"]
+
+
+async def test_a_text_may_have_any_number_of_braces(serve: Serve) -> None:
+    diff = '{"a": "\\\\"}\n' * 300_000
+    server = await serve(said({**PATCH, "diff": diff}))
+    async with client(server.url) as patchwork:
+        assert (await patchwork.patch(8)).diff == diff
 
 
 async def test_a_site_without_any_known_version_is_told_of(serve: Serve) -> None:
@@ -283,6 +332,8 @@ async def test_no_redirect_of_a_write_is_followed(serve: Serve, call: Call) -> N
         lambda patchwork: patchwork.update_patch(8, delegate=" "),
         lambda patchwork: patchwork.update_patch(8, delegate="9" * 5000),
         lambda patchwork: patchwork.patch(2**63),
+        lambda patchwork: patchwork.patch(10**5000),
+        lambda patchwork: patchwork.patches(order="check", limit=-1),
         lambda patchwork: patchwork.patches(limit=-1, state=[]),
         lambda patchwork: patchwork.patches(limit="3"),
         lambda patchwork: patchwork.create_check(8, "great"),
@@ -475,6 +526,9 @@ async def test_the_address_of_an_mbox_is_followed_as_it_is_to_the_host_that_was_
         ".elsewhere.example.com/steal",
         ":9999/steal",
         "mailto:@elsewhere.example.com/steal",
+        "http://h/x HTTP/1.1",
+        "http://h/\x00",
+        "http://h/\x0b/mbox/",
     ],
 )
 async def test_a_patch_without_an_address_of_its_mbox_is_told_of(
@@ -583,7 +637,7 @@ async def test_a_disk_that_takes_no_more_is_named_and_left_as_it_was(serve: Serv
     async with client(server.url) as patchwork:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
         try:
-            with pytest.raises(OSError, match=r"File too large: .*a\.mbox"):
+            with pytest.raises(DestinationUnwritable, match=r"a\.mbox: File too large"):
                 await patchwork.download_patch(8, place)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))

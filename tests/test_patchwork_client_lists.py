@@ -193,6 +193,50 @@ async def test_a_page_that_is_not_there_is_the_end_only_where_the_one_before_say
     assert [user.id for user in await without(3, shorter=True).all()] == [1, 2]
 
 
+@pytest.mark.parametrize("tells_last", [False, True])
+async def test_a_list_may_become_shorter_by_many_pages(tells_last: bool) -> None:
+    numbers = Numbers(1000, 10, tells_last=tells_last)
+
+    def shrink(page: int) -> None:
+        if page >= 7:
+            numbers.count = 15
+
+    numbers.before = shrink
+    found = [user.id for user in await Listing(numbers.fetch).all()]
+    assert found[:60] == list(range(60))
+    assert len(numbers.asked) <= 13
+
+
+async def test_pages_that_are_missing_are_not_looked_for_through_the_whole_list() -> None:
+    asked: list[int] = []
+
+    async def fetch(page: int) -> Page[User]:
+        asked.append(page)
+        if len(asked) > 40:
+            raise api_error(404, "Not found.")
+        return Page([User(id=page)], Links(page + 1, 1000))
+
+    with pytest.raises(NotFound):
+        await Listing(fetch).all()
+    assert len(asked) <= 52
+
+
+async def test_an_order_that_is_made_here_has_all_after_a_failure_too() -> None:
+    fails = True
+
+    async def fetch(page: int) -> Page[User]:
+        nonlocal fails
+        if page == 2 and fails:
+            fails = False
+            raise api_error(500, "Trouble.")
+        return Page([User(id=page)], Links(page + 1 if page < 3 else None, 3))
+
+    listing = Listing(fetch).sorted(lambda user: -user.id)
+    with pytest.raises(ServerError):
+        await anext(listing)
+    assert [user.id for user in await listing.all()] == [3, 2, 1]
+
+
 async def test_a_list_that_repeats_itself_is_soon_an_error() -> None:
     asked: list[int] = []
 

@@ -10,7 +10,7 @@ from pk_upload.events import OnEvent, Stage, Warned, emitter
 from pk_upload.given import seconds
 from pk_upload.kickfolio import App, Kickfolio, Version
 from pk_upload.polling import DAY
-from pk_upload.settling import settled
+from pk_upload.settling import same_text, settled
 
 __all__ = ["delete_app", "delete_version", "make_app", "make_version", "publish_bundle"]
 
@@ -58,7 +58,7 @@ async def make_app(kickfolio: Kickfolio, emit: OnEvent, name: str) -> App:
 
     async def find() -> App | None:
         new = [app for app in await kickfolio.apps() if app.id not in before]
-        return next((app for app in new if _same(app.name, name)), None)
+        return next((app for app in new if same_text(app.name, name)), None)
 
     return await settled(
         kickfolio, emit, "the request for a new app", lambda client: client.create_app(name), find
@@ -73,7 +73,7 @@ async def make_version(
 
     async def find() -> Version | None:
         new = [version for version in await kickfolio.versions(app=app) if version.id not in before]
-        return next((version for version in new if _same(version.bundle_url, bundle_url)), None)
+        return next((version for version in new if same_text(version.bundle_url, bundle_url)), None)
 
     return await settled(
         kickfolio,
@@ -113,7 +113,7 @@ async def delete_version(kickfolio: Kickfolio, emit: OnEvent, version_id: str) -
 
 
 async def _app_called(kickfolio: Kickfolio, emit: OnEvent, name: str) -> App:
-    found = [app for app in await kickfolio.apps() if _same(app.name, name)]
+    found = [app for app in await kickfolio.apps() if same_text(app.name, name)]
     if len(found) > 1:
         raise UsageError(
             f"{len(found)} apps are called {name!r}",
@@ -128,12 +128,7 @@ async def _begun(
     """What an earlier run asked for: pending still, or ready and known by what it is called."""
     states = {"pending"} if version_string is None else {"pending", "ready"}
     for version in await kickfolio.versions(app=app.id):
-        same = _same(version.bundle_url, bundle_url) and _same(version.version_string, version_string)
+        same = same_text(version.bundle_url, bundle_url) and same_text(version.version_string, version_string)
         if same and version.state in states:
             return version
     return None
-
-
-def _same(kept: str | None, given: str | None) -> bool:
-    """Whether the service keeps what was given so: without the white space around it, or none at all."""
-    return (kept or "").strip() == (given or "").strip()

@@ -32,7 +32,8 @@ PkUploadError                  1
 ├── PreflightFailed           10   the source is no good ZIP
 ├── StateError                11   the journal cannot be used
 │   └── StateLocked           11   another run holds it
-└── GaveUpWaiting             12   the service is still working
+├── GaveUpWaiting             12   the service is still working
+└── DestinationUnwritable      1   what was downloaded cannot be kept
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ __all__ = [
     "ConnectFailed",
     "ConnectionLost",
     "DeadlineExceeded",
+    "DestinationUnwritable",
     "DraftExists",
     "FieldError",
     "Forbidden",
@@ -286,6 +288,10 @@ class StateLocked(StateError):
 class GaveUpWaiting(PkUploadError):
     exit_code = 12
     default_hint = "The service still works on it; the same command goes on waiting."
+
+
+class DestinationUnwritable(PkUploadError):
+    default_hint = "Make room or check the permissions, or write to another place."
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

@@ -12,7 +12,7 @@ from pk_upload.errors import GaveUpWaiting, PkUploadError, RecordInvalid, UsageE
 from pk_upload.events import Event, OnEvent, Retry, Warned, emitter
 from pk_upload.given import seconds
 from pk_upload.patchwork import CheckState, Patchwork
-from pk_upload.patchwork.requests import check_body, number
+from pk_upload.patchwork.requests import check_body, checked_id
 from pk_upload.release import Release
 from pk_upload.reviews import post_check
 
@@ -49,7 +49,7 @@ async def with_check(
             "what is to be reported is a function, and not what it returns",
             hint="Put a lambda around the call of `release`.",
         )
-    number(patch_id, "a patch")
+    checked_id(patch_id, "a patch")
     check_body("pending", context, None, None)
     now = anyio.current_time
     patience = seconds("patience", patience)

@@ -13,7 +13,7 @@ from pk_upload.errors import Conflict, NotFound, ServerError
 from pk_upload.events import OnEvent
 from pk_upload.patchwork import Bundle, Check, CheckState, Patchwork
 from pk_upload.patchwork.requests import bundle_changes, check_body
-from pk_upload.settling import settled
+from pk_upload.settling import same_text, settled
 
 __all__ = ["change_bundle", "delete_bundle", "make_bundle", "post_check"]
 
@@ -39,8 +39,8 @@ async def post_check(
     def is_it(check: Check) -> bool:
         return (
             (check.state, check.context) == (state, context)
-            and _same(check.target_url, target_url)
-            and _same(check.description, description)
+            and same_text(check.target_url, target_url)
+            and same_text(check.description, description)
         )
 
     return await settled(
@@ -62,7 +62,7 @@ async def make_bundle(
     Raises `Conflict` where the service breaks, as it does when one has a bundle of that name.
     """
     bundle_changes(name=name, patches=patches, public=public)
-    before = {bundle.id: bundle for bundle in await patchwork.bundles().all()}
+    before = {bundle.id: bundle for bundle in await patchwork.bundles(q=name).all()}
 
     async def ask(client: Patchwork) -> Bundle:
         try:
@@ -73,7 +73,7 @@ async def make_bundle(
             raise
 
     async def find() -> Bundle | None:
-        there = await patchwork.bundles().all()
+        there = await patchwork.bundles(q=name).all()
         new = [bundle for bundle in there if bundle.id not in before]
         return next((each for each in new if _has(each, name=name, patches=patches, public=public)), None)
 
@@ -96,7 +96,7 @@ async def change_bundle(
             return await client.update_bundle(bundle_id, name=name, patches=patches, public=public)
         except ServerError as error:
             if isinstance(name, str) and error.status == 500:
-                others = [each for each in await patchwork.bundles().all() if each.id != bundle_id]
+                others = [each for each in await patchwork.bundles(q=name).all() if each.id != bundle_id]
                 _refuse_namesake(error, name, others)
             raise
 
@@ -134,7 +134,7 @@ def _has(
 ) -> bool:
     """Whether the bundle is what was asked for."""
     return (
-        (isinstance(name, UnsetType) or _same(bundle.name, name))
+        (isinstance(name, UnsetType) or same_text(bundle.name, name))
         and (isinstance(patches, UnsetType) or {patch.id for patch in bundle.patches} == set(patches))
         and (isinstance(public, UnsetType) or bundle.public == public)
     )
@@ -142,15 +142,10 @@ def _has(
 
 def _refuse_namesake(error: ServerError, name: str, others: Iterable[Bundle]) -> None:
     """Raises what a service means that breaks where one has a bundle of that name."""
-    namesakes = [str(each.id) for each in others if _same(each.name, name)]
+    namesakes = [str(each.id) for each in others if same_text(each.name, name)]
     if namesakes:
         raise Conflict(
             f"there is a bundle called {name!r} already ({', '.join(namesakes[:5])}); {error.message}",
             status=error.status,
             hint="If it is yours, change that one, or give another name.",
         ) from error
-
-
-def _same(kept: str | None, given: str | None) -> bool:
-    """Whether the service keeps what was given so: without the white space around it, or none at all."""
-    return (kept or "").strip() == (given or "").strip()

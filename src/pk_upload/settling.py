@@ -9,11 +9,9 @@ from pk_upload.client import Client
 from pk_upload.errors import ConnectFailed, NetworkError, PkUploadError, ServerError, UnexpectedAnswer
 from pk_upload.events import OnEvent, Retry, Warned
 
-__all__ = ["is_lost", "settled"]
+__all__ = ["is_lost", "same_text", "settled"]
 
 T = TypeVar("T")
-
-
 C = TypeVar("C", bound=Client)
 
 
@@ -21,6 +19,11 @@ def is_lost(error: PkUploadError) -> bool:
     """Whether a request that ended so may have been carried out."""
     lost = isinstance(error, ServerError | NetworkError | UnexpectedAnswer)
     return lost and not isinstance(error, ConnectFailed)
+
+
+def same_text(kept: str | None, given: str | None) -> bool:
+    """Whether a service keeps what was given so: without the white space around it, or none at all."""
+    return (kept or "").strip() == (given or "").strip()
 
 
 async def settled(

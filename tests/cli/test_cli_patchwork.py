@@ -7,17 +7,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import click
 import pytest
 from cli_harness import PROGRAM, environment, pk
 from patchwork_site import Site, server, site
 from test_cli_help import LISTEN
 
-from pk_upload.cli.patchwork import check, event, group
+from pk_upload.cli.patchwork import bundle, check, cover, event, group, patch, person, series, user
 from pk_upload.cli.settings import Settings
 from pk_upload.errors import UsageError
-from pk_upload.patchwork import query, versions
+from pk_upload.patchwork import filters, query, versions
 from recorded_patchwork import RecordedPatchwork, answer, hang_up, lose_answer
 
 __all__ = ["server", "site"]
@@ -78,6 +79,20 @@ def test_help_and_mistakes_import_nothing_heavy(arguments: str) -> None:
 def test_what_is_repeated_is_what_the_client_has() -> None:
     assert check.STATES == query.CHECK_STATES
     assert event.CATEGORIES == query.CATEGORIES
+    lists = {
+        "bundles": bundle.list_,
+        "covers": cover.list_,
+        "events": event.list_,
+        "patches": patch.list_,
+        "people": person.list_,
+        "series": series.list_,
+        "users": user.list_,
+    }
+    assert lists.keys() == filters.ORDERS.keys()
+    for resource, command in lists.items():
+        [order] = [each for each in command.params if each.name == "order"]
+        choices = {*cast("click.Choice[str]", order.type).choices}
+        assert choices == {sign + field for sign in ("", "-") for field in filters.ORDERS[resource]}, resource
     assert f"[{'|'.join(versions.VERSIONS)}|newest]" in pk("patchwork", "-h").out
 
 
@@ -284,7 +299,7 @@ def test_a_download_that_cannot_be_written(site: Site, tmp_path: Path) -> None:
         text=True,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: {place}: File too large\n"
+    assert done.stderr.startswith(f"error: {place}: File too large\nhint: ")
     assert [*tmp_path.glob("*.part"), *tmp_path.glob("8.mbox")] == []
 
 
@@ -618,6 +633,27 @@ def test_what_people_wrote_is_shown_as_it_is(site: Site, server: RecordedPatchwo
     assert site.json("patch", "list")[0]["name"] == source
     assert site.csv("patch", "list")[0]["name"] == source
     assert source in "\n".join(site.table("patch", "list"))
+
+
+def test_what_steers_a_terminal_is_escaped_in_json(site: Site, server: RecordedPatchwork) -> None:
+    steering = "\x9b31m \x7f \u202e \u2066 \u2028 é 漢 🎮"
+    server.records["patches"][8]["name"] = steering
+    done = site.pk("patch", "show", "8", "--json")
+    assert done.json["name"] == steering
+    assert not {"\x9b", "\x7f", "\u202e", "\u2066", "\u2028"} & set(done.out)
+    assert "é 漢 🎮" in done.out
+    missing = site.pk("project", "show", steering, "--json")
+    assert (missing.code, "\x9b" in missing.out) == (4, False)
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(A1)", "+1", "-1", "@SUM(1)|cmd"])
+def test_what_a_spreadsheet_would_calculate_is_a_text(
+    site: Site, server: RecordedPatchwork, name: str
+) -> None:
+    patches = [{**server.records["patches"][8], "name": name}] * 2
+    server.trouble("GET patches", answer(200, patches), answer(200, patches))
+    assert site.csv("patch", "list")[0]["name"] == f"'{name}"
+    assert any(line.endswith(f" {name}") for line in site.table("patch", "list"))
 
 
 # What a push reports with

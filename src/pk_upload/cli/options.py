@@ -190,7 +190,12 @@ def review_options(function: F) -> F:
 
 def csv_option(function: F) -> F:
     """The option for a list that goes into a spreadsheet."""
-    return _kept("--csv", is_flag=True, help="Comma-separated values, whole and with more columns.")(function)
+    return _kept(
+        "--csv",
+        is_flag=True,
+        help="Comma-separated values, whole and with more columns. What begins with =, +, - or @ has a ' in "
+        "front, for a spreadsheet would calculate it.",
+    )(function)
 
 
 def call_options(function: F) -> F:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ from pk_upload.redaction import Redactor, plain
 __all__ = ["Interrupted", "Output"]
 
 BLOCK = 65536  # bytes
+# What JSON lets stand as it is: DEL, the C1 controls, and marks that turn the direction of what follows.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Interrupted(Exception):
@@ -59,7 +62,7 @@ class Output:
         import msgspec
 
         value = redactor.value(msgspec.to_builtins(answer.value))
-        self._stdout(msgspec.json.encode(value).decode())
+        self._stdout(_inert(msgspec.json.encode(value).decode()))
 
     def failure(self, error: BaseException) -> int:
         """Tells of `error` and returns the exit code it means."""
@@ -74,7 +77,7 @@ class Output:
             import json  # and not msgspec, which a mistaken argument should not have to wait for
 
             value = {"error": self.redactor.value(told)}
-            self._stdout(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+            self._stdout(_inert(json.dumps(value, ensure_ascii=False, separators=(",", ":"))))
         elif not isinstance(error, Interrupted):
             self._tell(told, error)
         return int(told["exit_code"])
@@ -170,6 +173,11 @@ def _line(redactor: Redactor, text: str) -> str:
 def _steady(text: str) -> str:
     """`text` with nothing in it that steers a terminal, but for the ends of its lines."""
     return "\n".join("".join(c if c.isprintable() else " " for c in line) for line in text.split("\n"))
+
+
+def _inert(json: str) -> str:
+    """The same JSON, with escapes for what steers a terminal: it may be read there as well."""
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", json)
 
 
 def _names_no_command(error: click.UsageError) -> bool:

@@ -13,7 +13,14 @@ from pk_upload.errors import ServerError, UsageError
 from pk_upload.given import segment
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT
 from pk_upload.patchwork.reading import Reading, comment_path
-from pk_upload.patchwork.requests import Changes, bundle_changes, changes, check_body, number, patch_changes
+from pk_upload.patchwork.requests import (
+    Changes,
+    bundle_changes,
+    changes,
+    check_body,
+    checked_id,
+    patch_changes,
+)
 from pk_upload.patchwork.resources import (
     Bundle,
     Check,
@@ -86,11 +93,11 @@ class Patchwork(Reading):
         `RecordInvalid` for a state that the site has not; its message has those that it has; and `Conflict`
         for patches of different relations, where nothing is changed.
         """
-        path = f"patches/{number(patch_id, 'a patch')}"
+        path = f"patches/{checked_id(patch_id, 'a patch')}"
         if isinstance(delegate, str):
             delegate = await self._maintainer(patch_id, delegate)
         if isinstance(delegate, int):
-            number(delegate, "a user")
+            checked_id(delegate, "a user")
         body = patch_changes(
             state=state,
             archived=archived,
@@ -140,7 +147,7 @@ class Patchwork(Reading):
 
         `context` is the name of the test. Who may change the patch may do this.
         """
-        path = f"patches/{number(patch_id, 'a patch')}/checks"
+        path = f"patches/{checked_id(patch_id, 'a patch')}/checks"
         return await self._call(Check, "POST", path, check_body(state, context, target_url, description))
 
     async def create_bundle(self, name: str, patches: Collection[int], *, public: bool = False) -> Bundle:
@@ -164,7 +171,7 @@ class Patchwork(Reading):
 
         A lost answer to a new name is not repeated, for a service breaks on one that is taken.
         """
-        path = f"bundles/{number(bundle_id, 'a bundle')}"
+        path = f"bundles/{checked_id(bundle_id, 'a bundle')}"
         body = bundle_changes(name=name, patches=patches, public=public)
         return await self._write_bundle("PATCH", path, body)
 
@@ -172,7 +179,7 @@ class Patchwork(Reading):
         self, bundle_id: int, name: str, patches: Collection[int], *, public: bool = False
     ) -> Bundle:
         """The bundle, as if it had just been made so. A lost answer is not repeated, as for a new name."""
-        path = f"bundles/{number(bundle_id, 'a bundle')}"
+        path = f"bundles/{checked_id(bundle_id, 'a bundle')}"
         body = bundle_changes(name=name, patches=patches, public=public)
         return await self._write_bundle("PUT", path, body)
 
@@ -189,7 +196,7 @@ class Patchwork(Reading):
 
     async def delete_bundle(self, bundle_id: int) -> None:
         """Deletes the bundle for good, and no patch. A lost answer is not repeated: read `bundles`."""
-        path = f"bundles/{number(bundle_id, 'a bundle')}"
+        path = f"bundles/{checked_id(bundle_id, 'a bundle')}"
         await self._delete(path, what="writing of bundles", since="1.2")
 
     async def update_patch_comment(
@@ -251,7 +258,7 @@ class Patchwork(Reading):
         if settings is not UNSET:
             require("settings of users", "1.2", await self.version())
         body = changes(first_name=first_name, last_name=last_name, settings=settings)
-        return await self._call(User, "PATCH", f"users/{number(user_id, 'a user')}", body)
+        return await self._call(User, "PATCH", f"users/{checked_id(user_id, 'a user')}", body)
 
 
 def _called(user: User) -> set[str]:

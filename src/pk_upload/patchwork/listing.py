@@ -9,11 +9,11 @@ from typing import Generic, Self, TypeVar
 
 import anyio
 
-from pk_upload.errors import NotFound, UnexpectedAnswer, first_cause
+from pk_upload.errors import NotFound, UnexpectedAnswer, UsageError, first_cause
 from pk_upload.patchwork.pages import Links
 from pk_upload.patchwork.resources import Resource
 
-__all__ = ["Listing", "Page"]
+__all__ = ["Listing", "Page", "checked_limit"]
 
 MOST_AT_ONCE = 4  # pages
 MOST_STALE = 3  # pages on end, of which nothing is new; one may be so where a list grows meanwhile
@@ -41,7 +41,7 @@ class Listing(AsyncIterator[T]):
 
     def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]], *, limit: int | None = None) -> None:
         self._fetch = fetch
-        self._left = limit
+        self._left = checked_limit(limit)
         self._items: deque[T] = deque()
         self._seen: set[int] = set()
         self._next: int | None = 1
@@ -76,8 +76,12 @@ class Listing(AsyncIterator[T]):
     ) -> Listing[T]:
         """The same items by `key`, up to `limit` of them: for an order that a service gets wrong."""
 
+        items: list[T] = []
+
         async def fetch(_page: int) -> Page[T]:
-            return Page(sorted(await self.all(), key=key, reverse=reverse), Links(None, None))
+            async for item in self:
+                items.append(item)  # noqa: PERF401 - what came before a failure is kept
+            return Page(sorted(items, key=key, reverse=reverse), Links(None, None))
 
         return Listing(fetch, limit=limit)
 
@@ -85,40 +89,40 @@ class Listing(AsyncIterator[T]):
         """Takes in the page `first` and those after it that are wanted as well."""
         wanted = self._at_once if self._left is None else min(self._at_once, -(-self._left // self._size))
         numbers = range(first, max(first, min(first + wanted - 1, self._last)) + 1)
-        pages: dict[int, Page[T] | None] = {}
+        pages: dict[int, Page[T]] = {}
+        missing: dict[int, NotFound] = {}
 
         async def fetch(number: int) -> None:
-            pages[number] = await self._page(number)
+            try:
+                pages[number] = await self._fetch(number)
+            except NotFound as error:
+                missing[number] = error
 
         with first_cause():
             async with anyio.create_task_group() as group:
                 for number in numbers:
                     group.start_soon(fetch, number)
+        if missing and not await self._ends_before(min(missing)):
+            raise missing[min(missing)]
         self._next = numbers[-1] + 1
         for number in numbers:
-            page = pages[number]
-            if page is None or not self._take_in(number, page):
+            if number in missing or not self._take_in(number, pages[number]):
                 self._next = None
                 return
         self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
 
-    async def _page(self, number: int) -> Page[T] | None:
-        """The page, or `None` where the list has become shorter meanwhile and ends before it."""
-        try:
-            return await self._fetch(number)
-        except NotFound:
-            if not await self._ends_before(number):
-                raise
-            return None
-
     async def _ends_before(self, number: int) -> bool:
-        """Whether the page before `number`, asked for again, or the one before that, has none after it."""
-        for earlier in range(number - 1, 0, -1):
+        """Whether the list has become so short meanwhile: the last page there still is has none after it."""
+        there, gone, links = 0, number, Links(None, None)
+        middle = number - 1
+        while gone - there > 1:
             try:
-                return (await self._fetch(earlier)).links.next is None
+                links = (await self._fetch(middle)).links
+                there = middle
             except NotFound:
-                continue
-        return False
+                gone = middle
+            middle = (there + gone) // 2
+        return there > 0 and links.next is None
 
     def _take_in(self, number: int, page: Page[T]) -> bool:
         """Keeps what is new of the page; whether there is another one after it."""
@@ -133,3 +137,10 @@ class Listing(AsyncIterator[T]):
             raise UnexpectedAnswer(f"the list does not end after page {number}, and brings nothing new")
         self._last = page.links.last or page.links.next
         return True
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """`limit` itself; raises `UsageError` if it is none."""
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise UsageError("a limit is a number of items, 0 or more")
+    return limit

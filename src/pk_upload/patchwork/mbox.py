@@ -13,7 +13,7 @@ from typing import BinaryIO
 import anyio
 from yarl import URL
 
-from pk_upload.errors import UnexpectedAnswer, UsageError
+from pk_upload.errors import DestinationUnwritable, UnexpectedAnswer, UsageError
 from pk_upload.http import Http
 
 __all__ = ["destination", "save"]
@@ -39,7 +39,7 @@ def destination(to: str | os.PathLike[str]) -> Path:
 async def save(http: Http, url: URL, place: Path) -> int:
     """The size in bytes of the mbox from `url` that is in the file at `place` now, whatever it was before.
 
-    Raises `OSError` when it cannot be written, `UnexpectedAnswer` for a page instead of an mbox, and what
+    Raises `DestinationUnwritable`, `UnexpectedAnswer` for a page instead of an mbox, and what
     `Http.download` raises.
     """
 
@@ -69,6 +69,6 @@ def _written(place: Path) -> Iterator[BinaryIO]:
             yield file
         unfinished.replace(place)
     except OSError as error:  # a full disk names no file
-        raise OSError(error.errno, error.strerror, str(place)) from None
+        raise DestinationUnwritable(f"{place}: {error.strerror or error}") from None
     finally:
         unfinished.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from pk_upload.patchwork.filters import (
 from pk_upload.patchwork.listing import Listing
 from pk_upload.patchwork.mbox import destination, save
 from pk_upload.patchwork.query import CHECK_STATES
-from pk_upload.patchwork.requests import number
+from pk_upload.patchwork.requests import checked_id
 from pk_upload.patchwork.resources import (
     Bundle,
     Check,
@@ -74,7 +74,7 @@ class Reading(Site):
 
     async def person(self, person_id: int) -> Person:
         """One of `people`."""
-        return await self._get(Person, f"people/{number(person_id, 'a person')}")
+        return await self._one(Person, "people", person_id, "a person")
 
     def users(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[SearchFilters]
@@ -84,7 +84,7 @@ class Reading(Site):
 
     async def user(self, user_id: int) -> User:
         """One of `users`; with `settings` if that is who asks."""
-        return await self._get(User, f"users/{number(user_id, 'a user')}")
+        return await self._one(User, "users", user_id, "a user")
 
     # Patches, covers, series
 
@@ -100,7 +100,7 @@ class Reading(Site):
 
     async def patch(self, patch_id: int) -> PatchDetail:
         """A patch, whole."""
-        return await self._get(PatchDetail, f"patches/{number(patch_id, 'a patch')}")
+        return await self._one(PatchDetail, "patches", patch_id, "a patch")
 
     def covers(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[CoverFilters]
@@ -110,7 +110,7 @@ class Reading(Site):
 
     async def cover(self, cover_id: int) -> CoverDetail:
         """A cover letter, whole."""
-        return await self._get(CoverDetail, f"covers/{number(cover_id, 'a cover letter')}")
+        return await self._one(CoverDetail, "covers", cover_id, "a cover letter")
 
     def series_list(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[SeriesFilters]
@@ -120,13 +120,13 @@ class Reading(Site):
 
     async def series(self, series_id: int) -> Series:
         """A series with its cover letter and its patches."""
-        return await self._get(Series, f"series/{number(series_id, 'a series')}")
+        return await self._one(Series, "series", series_id, "a series")
 
     # Comments, checks, bundles, events
 
     def patch_comments(self, patch_id: int, *, limit: int | None = None) -> Listing[Comment]:
         """The replies to a patch. Since version 1.1."""
-        path = f"patches/{number(patch_id, 'a patch')}/comments"
+        path = f"patches/{checked_id(patch_id, 'a patch')}/comments"
         return self._list(Comment, path, limit=limit, what="comments", since="1.1")
 
     async def patch_comment(self, patch_id: int, comment_id: int) -> Comment:
@@ -136,7 +136,7 @@ class Reading(Site):
 
     def cover_comments(self, cover_id: int, *, limit: int | None = None) -> Listing[Comment]:
         """The replies to a cover letter. Since version 1.1."""
-        path = f"covers/{number(cover_id, 'a cover letter')}/comments"
+        path = f"covers/{checked_id(cover_id, 'a cover letter')}/comments"
         return self._list(Comment, path, limit=limit, what="comments", since="1.1")
 
     async def cover_comment(self, cover_id: int, comment_id: int) -> Comment:
@@ -148,12 +148,12 @@ class Reading(Site):
         self, patch_id: int, *, limit: int | None = None, **filters: Unpack[CheckFilters]
     ) -> Listing[Check]:
         """The checks of a patch."""
-        return self._list(Check, f"patches/{number(patch_id, 'a patch')}/checks", filters, limit=limit)
+        return self._list(Check, f"patches/{checked_id(patch_id, 'a patch')}/checks", filters, limit=limit)
 
     async def check(self, patch_id: int, check_id: int) -> Check:
         """A check of a patch."""
-        path = f"patches/{number(patch_id, 'a patch')}/checks/{number(check_id, 'a check')}"
-        return await self._get(Check, path)
+        path = f"patches/{checked_id(patch_id, 'a patch')}/checks"
+        return await self._one(Check, path, check_id, "a check")
 
     def bundles(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[BundleFilters]
@@ -163,7 +163,7 @@ class Reading(Site):
 
     async def bundle(self, bundle_id: int) -> Bundle:
         """A bundle; raises `NotFound` for a private one of somebody else."""
-        return await self._get(Bundle, f"bundles/{number(bundle_id, 'a bundle')}")
+        return await self._one(Bundle, "bundles", bundle_id, "a bundle")
 
     def events(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[EventFilters]
@@ -179,11 +179,11 @@ class Reading(Site):
         """The size in bytes of the file `to`, which has the patch as an mbox now.
 
         With `series` the patches that come before it, in any series or in the one with that id, go first.
-        Downloads raise `UsageError` for a place where no file can be and `OSError` when it cannot be written;
+        Downloads raise `UsageError` for a place where no file can be and `DestinationUnwritable`;
         what was there before stays until the mbox is whole.
         """
         place = destination(to)
-        which = series if series is None or series == "*" else number(series, "a series")
+        which = series if series is None or series == "*" else checked_id(series, "a series")
         address = (await self.patch(patch_id)).mbox
         url = self._at_home(address, query="" if which is None else f"series={which}")
         try:
@@ -215,6 +215,7 @@ def _severity(state: str) -> int:
     return CHECK_STATES.index(state) if state in CHECK_STATES else len(CHECK_STATES)
 
 
-def comment_path(kind: Literal["patches", "covers"], number_: int, comment_id: int) -> str:
+def comment_path(kind: Literal["patches", "covers"], mail_id: int, comment_id: int) -> str:
     """Where the comment on a patch or on a cover letter is."""
-    return f"{kind}/{number(number_, 'what is commented on')}/comments/{number(comment_id, 'a comment')}"
+    mail = f"{kind}/{checked_id(mail_id, 'what is commented on')}"
+    return f"{mail}/comments/{checked_id(comment_id, 'a comment')}"

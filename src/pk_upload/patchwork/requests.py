@@ -20,7 +20,7 @@ __all__ = [
     "bundle_changes",
     "changes",
     "check_body",
-    "number",
+    "checked_id",
     "patch_changes",
 ]
 
@@ -55,11 +55,11 @@ def authorization(token: str | None, username: str | None, password: str | None)
     return f"Basic {credentials}", credentials
 
 
-def number(value: int, what: str) -> str:
-    """`value` as a segment of a path; raises `UsageError` if nothing has it for an id."""
+def checked_id(value: int, what: str) -> int:
+    """`value` itself; raises `UsageError` if nothing has it for an id."""
     if not is_id(value):
-        raise UsageError(f"{str(value)[:40]!r} is no id of {what}", hint="An id is a number more than 0.")
-    return str(value)
+        raise UsageError(f"{_shown(value)} is no id of {what}", hint="An id is a number more than 0.")
+    return value
 
 
 def changes(**given: object) -> Changes:
@@ -128,6 +128,13 @@ def bundle_changes(
     return changes(name=name, patches=wanted, public=public)
 
 
+def _shown(value: object) -> str:
+    try:
+        return repr(str(value)[:40])
+    except ValueError:
+        return "a number of thousands of digits"
+
+
 def _is_said(text: object) -> bool:
     return isinstance(text, str) and bool(text.strip())
 
@@ -135,7 +142,7 @@ def _is_said(text: object) -> bool:
 def _ids(given: Collection[int], what: str) -> list[int]:
     if not isinstance(given, Collection):
         raise UsageError(f"{given!r} is no collection of ids, each of {what}")
-    return [int(number(each, what)) for each in given]
+    return [checked_id(each, what) for each in given]
 
 
 def _bounded(name: str, text: object, longest: int) -> str:

@@ -27,11 +27,11 @@ from pk_upload.errors import (
 )
 from pk_upload.given import base_url
 from pk_upload.http import CONNECT_TIMEOUT, RESPONSE_TIMEOUT, Http, RetryPolicy
-from pk_upload.patchwork.listing import Listing, Page
+from pk_upload.patchwork.listing import Listing, Page, checked_limit
 from pk_upload.patchwork.pages import read_links
 from pk_upload.patchwork.query import Query, query
-from pk_upload.patchwork.requests import Changes, authorization
-from pk_upload.patchwork.resources import Resource
+from pk_upload.patchwork.requests import Changes, authorization, checked_id
+from pk_upload.patchwork.resources import Index, Resource
 from pk_upload.patchwork.versions import VERSIONS, Version, require, version_asked
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ FOR_NOBODY: dict[type[PkUploadError], str] = dict.fromkeys(
     (AuthenticationFailed, Forbidden),
     "The site asks for a token: --token or PATCHWORK_TOKEN; your profile page on the site shows it.",
 )
+
+# Other clients want the address with that; "http://api" has it for a host.
+_ENDING = re.compile(rf"(?<!:/)/api(/({'|'.join(map(re.escape, VERSIONS))}))?$")
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -86,7 +89,7 @@ class Site(Client):
         connect_timeout: float = CONNECT_TIMEOUT,
         ssl_context: SSLContext | None = None,
     ) -> None:
-        self.url = re.sub(r"/api(/[0-9.]+)?$", "", base_url(url))  # other clients want it with that
+        self.url = _ENDING.sub("", base_url(url))
         header, secret = authorization(token, username, password)
         if type(per_page) is not int or not 1 <= per_page <= LARGEST_PAGE:
             raise UsageError(f"a page has 1 to {LARGEST_PAGE} items")
@@ -121,9 +124,11 @@ class Site(Client):
     async def _newest(self) -> Version:
         for version in reversed(VERSIONS):
             try:
-                await self._http.call("GET", f"{self.url}/api/{version}/")
+                answer = await self._http.call("GET", f"{self.url}/api/{version}/")
             except NotFound:
                 continue
+            index = decode(answer, Index, f"GET /api/{version}/")
+            usable(index, "patches", bool(index.patches))  # a portal may answer 200 to everything
             return version
         raise UnexpectedAnswer(
             f"{URL(self.url).host} has no API of Patchwork in a version from {VERSIONS[0]} to {VERSIONS[-1]}"
@@ -131,6 +136,11 @@ class Site(Client):
 
     async def _get(self, kind: type[T], path: str, *, what: str = "", since: Version = VERSIONS[0]) -> T:
         return await self._call(kind, "GET", path, None, what=what, since=since)
+
+    async def _one(self, kind: type[R], path: str, resource_id: int, what: str) -> R:
+        """The resource of a collection that has this id; `what` it is, is for the error where none can."""
+        found = await self._get(kind, f"{path}/{checked_id(resource_id, what)}")
+        return usable(found, "id", found.id == resource_id)
 
     async def _call(
         self,
@@ -165,8 +175,7 @@ class Site(Client):
         what: str = "",
         since: Version = VERSIONS[0],
     ) -> Listing[R]:
-        if limit is not None and (type(limit) is not int or limit < 0):
-            raise UsageError("a limit is a number of items, 0 or more")
+        limit = checked_limit(limit)
         resource = path.rpartition("/")[2]
         asked = query(resource, filters or {}, order)
         size = self._per_page if limit is None else max(1, min(self._per_page, limit))
@@ -206,8 +215,8 @@ class Site(Client):
             path = URL(address if isinstance(address, str) else "", encoded=True).raw_path_qs
         except ValueError:
             path = ""
-        # Behind anything but a slash it would be a part of the host.
-        usable(address, "mbox", path.startswith("/") and len(path) > 1)
+        # Behind anything but a slash it would be a part of the host, and behind a space of the request.
+        usable(address, "mbox", re.fullmatch(r"/[!-~]+", path) is not None)
         home = URL(self.url)
         more = f"{'&' if '?' in path else '?'}{query}" if query else ""
         return URL(f"{home.scheme}://{home.raw_authority}{path}{more}", encoded=True)

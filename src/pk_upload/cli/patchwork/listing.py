@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Column", "called", "list_options", "listed", "of_project"]
 
 NAMED = ("project", "submitter", "delegate", "owner", "user")
+CALCULATED = ("=", "+", "-", "@")
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -107,12 +108,16 @@ def of_project(project: Project | None) -> str | None:
 
 
 def _csv(columns: Sequence[Column[T]], items: Sequence[T], clean: Clean) -> str:
-    """One record a line, as in RFC 4180, but for the end of the last line."""
+    """One record a line, as in RFC 4180, but for the end of the last line.
+
+    Anybody can send an e-mail: a text that a spreadsheet would calculate has an apostrophe in front.
+    """
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(column.name for column in columns)
     for item in items:
-        writer.writerow(clean(_exact(column.read(item))) for column in columns)
+        cells = [clean(_exact(column.read(item))) for column in columns]
+        writer.writerow(f"'{cell}" if cell.startswith(CALCULATED) else cell for cell in cells)
     return text.getvalue().removesuffix("\n")
 
 
