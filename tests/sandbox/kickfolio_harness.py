@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import anyio
+from server_harness import PATIENCE, awaiting
 
 from pk_upload.sandbox import Sandbox, serve
 
@@ -110,8 +111,9 @@ async def bundle_host(context: ssl.SSLContext | None = None) -> AsyncIterator[Ho
 
 async def until(good: Callable[[], object]) -> None:
     """Wait until it is so."""
-    while not good():  # noqa: ASYNC110 - it may be so on the disk alone
-        await anyio.sleep(0.01)
+    with awaiting("it to be so"):
+        while not good():  # noqa: ASYNC110 - it may be so on the disk alone
+            await anyio.sleep(0.01)
 
 
 async def hang(writer: asyncio.StreamWriter) -> None:
@@ -157,11 +159,12 @@ class KickfolioClient:
 
     async def settled(self, version: dict[str, Any]) -> dict[str, Any]:
         """The version, once it is pending no more."""
-        while True:
-            found: dict[str, Any] = await self.ok("GET", f"/versions/{version['id']}")
-            if found["state"] != "pending":
-                return found
-            await anyio.sleep(0.01)
+        found = version
+        with anyio.move_on_after(PATIENCE):
+            while (found := await self.ok("GET", f"/versions/{version['id']}"))["state"] == "pending":
+                await anyio.sleep(0.01)
+            return found
+        raise AssertionError(f"after {PATIENCE:g} s the version is still {found}")
 
     async def fetched(self, url: str) -> dict[str, Any]:
         """A version of a new app, once it is pending no more."""

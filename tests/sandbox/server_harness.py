@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,20 @@ from pk_upload.sandbox.processing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 KEY = "sandbox"
+PATIENCE = 60.0
+"""Seconds after which nothing is waited for any longer, however slow the machine is."""
+
+
+@contextmanager
+def awaiting(what: str) -> Iterator[None]:
+    """Around a wait for something that is to come; AssertionError where it does not."""
+    with anyio.move_on_after(PATIENCE) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise AssertionError(f"waited {PATIENCE:g} s for {what}")
 
 
 @dataclass
@@ -168,11 +179,13 @@ class Client:
         return await self.until(version, lambda found: bool(found["published"]))
 
     async def until(self, path: str, good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        while True:
-            found: dict[str, Any] = await self.ok("GET", path, key=None)
-            if good(found):
-                return found
-            await anyio.sleep(0.01)
+        """What is at `path`, once it is good."""
+        found: dict[str, Any] = {}
+        with anyio.move_on_after(PATIENCE):
+            while not good(found := await self.ok("GET", path, key=None)):
+                await anyio.sleep(0.01)
+            return found
+        raise AssertionError(f"after {PATIENCE:g} s {path} is still {found}")
 
 
 @asynccontextmanager

@@ -61,7 +61,7 @@ class _Desk:
 
 
 def perform(errand: Errand, settings: Settings, interruption: Interruption, output: Output) -> Answer | None:
-    """What the errand comes to. Raises what it raises, and `Interrupted` once a signal ended it."""
+    """What the errand comes to. Raises what it raises, and `Interrupted` once a signal ended it before."""
 
     silent = settings.quiet or settings.progress in {"none", "json"}
     concluded: list[Answer] = []
@@ -81,18 +81,18 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
             ):
                 desk = _Desk(view, output, conclude, quiet=silent)
                 return await _carried_out(errand, view, desk)
-        if concluded:
-            return concluded[-1]
-        if errand.resumable and desk is not None and (kept := desk.kept()):
+        if errand.resumable and not concluded and desk is not None and (kept := desk.kept()):
             output.stderr(kept)
         raise Interrupted
 
     try:
         return anyio.run(run)
     except Exception:
-        if interruption.signum is not None:
+        if interruption.signum is None:
+            raise
+        if not concluded:
             raise Interrupted from None  # whatever else went wrong on the way out
-        raise
+        return concluded[-1]
 
 
 def _cancel(scope: anyio.CancelScope, loop: asyncio.AbstractEventLoop) -> None:

@@ -163,7 +163,11 @@ class Reading(Site):
 
     async def bundle(self, bundle_id: int) -> Bundle:
         """A bundle; raises `NotFound` for a private one of somebody else."""
-        return await self._one(Bundle, "bundles", bundle_id, "a bundle")
+        try:
+            return await self._one(Bundle, "bundles", bundle_id, "a bundle")
+        except NotFound as error:
+            error.hint = "Check the id. A private bundle is shown to its owner alone."
+            raise
 
     def events(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[EventFilters]

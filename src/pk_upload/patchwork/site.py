@@ -47,7 +47,7 @@ HINTS: dict[type[PkUploadError], str] = {
     ConnectionLost: "Check the connection and the address, and try again.",
     Forbidden: f"{CREDENTIALS} With a good one it is your account that may not do this.",
     MethodNotAllowed: "An older version of the API may lack it; ask for a newer one.",
-    NotFound: "Check the id, and the address of the site. Private bundles are shown to their owners alone.",
+    NotFound: "Check the id, and the address of the site.",
     UnexpectedAnswer: "Check the site's address: --url or PATCHWORK_URL, without /api. An older site may "
     "lack this version of the API; --api-version or PATCHWORK_API_VERSION name another, or the newest.",
     Redirected: "Give the site's final address, without /api, with --url or PATCHWORK_URL.",
