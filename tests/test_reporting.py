@@ -290,6 +290,39 @@ async def test_one_cancellation_is_enough_to_end_it(
             await task
 
 
+@pytest.mark.parametrize("by", ["scope", "task"])
+@pytest.mark.parametrize("ended", [False, True])
+async def test_the_last_word_comes_last_where_it_is_cancelled_too(
+    board: Board, monkeypatch: pytest.MonkeyPatch, by: str, ended: bool
+) -> None:
+    monkeypatch.setattr(reporting, "FAREWELL", 60)
+    board.slow = anyio.Event()
+    scope = anyio.CancelScope()
+
+    async def work() -> Release:
+        await board.asked.wait()
+        if not ended:
+            await anyio.sleep_forever()
+        return release()
+
+    async with patchwork(board) as client:
+
+        async def reported() -> None:
+            with scope:
+                await with_check(client, 42, work, link=link)
+            raise asyncio.CancelledError
+
+        task = asyncio.create_task(reported())
+        await board.asked.wait()
+        await anyio.wait_all_tasks_blocked()
+        (task if by == "task" else scope).cancel()
+        await anyio.wait_all_tasks_blocked()
+        board.slow.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert [state for state, _ in board.told] == ["pending", "success" if ended else "fail"]
+
+
 @pytest.mark.parametrize("how", [{"patience": 0.05}, {"timeout": 0.05}])
 async def test_its_end_is_held_up_no_longer_than_it_may(
     board: Board, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
@@ -327,7 +360,8 @@ async def test_a_run_that_is_cancelled_says_that_nobody_was_told(
             await with_check(client, 42, work, link=link, on_event=heard.append)
     assert scope.cancelled_caught
     assert [event.message for event in heard if isinstance(event, Warned)] == [
-        "the check of patch 42 could not be set to fail: no answer in time"
+        f"the check of patch 42 could not be set to {state}: no answer in time"
+        for state in ("pending", "fail")
     ]
 
 
@@ -394,7 +428,8 @@ async def test_nothing_that_goes_wrong_with_the_check_loses_the_release(board: B
     board.body = None
     async with patchwork(board) as client:
         assert await with_check(client, 42, work, link=broken) == release()
-    assert [state for state, _ in board.told] == ["pending"]
+    assert [state for state, _ in board.told] == ["pending", "success"]
+    assert "target_url" not in board.checks[1]
 
 
 async def test_who_forgets_to_return_the_release_is_told_and_no_failure_is(board: Board) -> None:

@@ -40,8 +40,8 @@ async def with_check(
     The check is pending when `work` starts, then a success with what `link`, such as `PatchKit.version_url`,
     makes of the app and the version's id, or a failure with the reason. It stays pending where the service is
     still at work: where `work` gave up waiting, or was told not to `wait`. A check that cannot be posted is a
-    warning, and the release goes its way: its end is held up for `patience` seconds at most, and for what is
-    left then of the `timeout` of the whole run, if that is less; yet for a moment in any case.
+    warning, and the release goes its way: its end is held up for `patience` seconds at most, or for what is
+    left then of the `timeout` of the whole run, if that is less, but for some 3 s in any case.
     Raises `UsageError` for a patch, a context or a bound that cannot be one, and what `work` raises.
     """
     if not callable(work):
@@ -51,47 +51,49 @@ async def with_check(
         )
     checked_id(patch_id, "a patch")
     check_body("pending", context, None, None)
-    now = anyio.current_time
-    patience = seconds("patience", patience)
+    now, patience = anyio.current_time, seconds("patience", patience)
     over = math.inf if timeout is None else now() + seconds("timeout", timeout)
-    course = _Course(link, wait)
-    reporter = _Reporter(patchwork, patch_id, context, emitter(on_event))
+    moment = min(FAREWELL, patience / 2)
+    board = _Board(patchwork, patch_id, context, emitter(on_event))
+    course = _Course()
+    # Shielded, for a request that was abandoned may be carried out later, and would have the last word then.
+    start = anyio.CancelScope(deadline=now() + patience, shield=True)
+    end = math.inf
     try:
         with first_cause():
             async with anyio.create_task_group() as group:
-                start = anyio.CancelScope(deadline=now() + patience)
-                group.start_soon(reporter.report, _STARTED, start)
-                await course.run(work)
-                end = min(now() + patience, over)
-                # An abandoned request may be carried out later, and then it would have the last word.
-                start.deadline = min(start.deadline, end)
-        moment = now() + min(FAREWELL, patience)
-        await reporter.report(course.report(), anyio.CancelScope(deadline=max(end, moment)))
+                started = anyio.Event()
+                group.start_soon(board.post, _Check("pending", "the release has started"), start, started.set)
+                try:
+                    await course.run(work)
+                    end = max(now() + moment, min(now() + patience, over))
+                    start.deadline = min(start.deadline, end - moment)
+                    await started.wait()
+                except anyio.get_cancelled_exc_class():
+                    start.deadline = min(start.deadline, now() + moment / 2)
+                    raise
+        await board.post(course.check(wait, link), anyio.CancelScope(deadline=end))
     except anyio.get_cancelled_exc_class():
-        moment = now() + min(FAREWELL, patience)
-        await reporter.report(course.report(), anyio.CancelScope(deadline=moment, shield=True))
+        await board.post(
+            course.check(wait, link), anyio.CancelScope(deadline=now() + moment / 2, shield=True)
+        )
         raise
     return course.result()
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
-    """What a check is to say. `link` makes the address that it leads to."""
+class _Check:
+    """What is to be posted. `link` makes the address that it leads to."""
 
     state: CheckState
     description: str
-    link: Callable[[], str | None] = lambda: None
-
-
-_STARTED = _Report("pending", "the release has started")
+    link: Callable[[], str] | None = None
 
 
 @dataclass(slots=True)
 class _Course:
     """One release under way, and what it came to: nothing as yet, or where it was cancelled."""
 
-    link: Callable[[str, int], str]
-    wait: bool
     outcome: Release | Exception | None = None
 
     async def run(self, work: Callable[[], Awaitable[Release]]) -> None:
@@ -101,14 +103,14 @@ class _Course:
         except Exception as error:
             self.outcome = error
 
-    def report(self) -> _Report:
+    def check(self, wait: bool, link: Callable[[str, int], str]) -> _Check:
         """What there is to say of it."""
-        state, description = _verdict(self.outcome, self.wait)
+        state, description = _verdict(self.outcome, wait)
         match self.outcome:
             case Release(app=app, version_id=version_id):
-                return _Report(state, description, lambda: self.link(app, version_id))
+                return _Check(state, description, lambda: link(app, version_id))
             case _:
-                return _Report(state, description)
+                return _Check(state, description)
 
     def result(self) -> Release:
         """What `work` returned; raises what it raised."""
@@ -118,16 +120,18 @@ class _Course:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reporter:
-    """Posts checks to one patch, and warns where it cannot."""
+class _Board:
+    """Where the checks of one patch are posted, with a warning where that cannot be."""
 
     patchwork: Patchwork
     patch_id: int
     context: str
     emit: OnEvent
 
-    async def report(self, report: _Report, scope: anyio.CancelScope) -> None:
-        """Posts it, as long as `scope` lets it."""
+    async def post(
+        self, check: _Check, scope: anyio.CancelScope, then: Callable[[], object] = lambda: None
+    ) -> None:
+        """Posts `check`, as long as `scope` lets it, and calls `then`, however that ended."""
         trouble: list[str] = []
 
         def emit(event: Event) -> None:
@@ -138,7 +142,7 @@ class _Reporter:
         problem = ""
         with scope:
             try:
-                await self._post(report.state, report.description, report.link(), emit)
+                await self._post(check, self._address(check.link), emit)
             except PkUploadError as error:
                 problem = error.message
             except Exception as error:  # whatever it is, it is not to end the release
@@ -146,24 +150,32 @@ class _Reporter:
         if scope.cancelled_caught:
             problem = f"{trouble[-1]}; there was no time for more" if trouble else "no answer in time"
         if problem:
-            self._warn(f"could not be set to {report.state}: {problem}")
+            self._warn(f"could not be set to {check.state}: {problem}")
+        then()
 
-    async def _post(self, state: CheckState, said: str, target: str | None, emit: OnEvent) -> None:
+    async def _post(self, check: _Check, target: str | None, emit: OnEvent) -> None:
         try:
             await post_check(
                 self.patchwork.listening(emit),
                 emit,
                 self.patch_id,
-                state,
+                check.state,
                 context=self.context,
                 target_url=target,
-                description=self.patchwork.http.plain(said),
+                description=self.patchwork.http.plain(check.description),
             )
         except (RecordInvalid, UsageError) as error:  # sites refuse addresses of many kinds
             if target is None:
                 raise
-            await self._post(state, said, None, emit)
+            await self._post(check, None, emit)
             self._warn(f"has no link: {error.message}")
+
+    def _address(self, link: Callable[[], str] | None) -> str | None:
+        try:
+            return None if link is None else link()
+        except Exception as error:
+            self._warn(f"has no link: unexpected {type(error).__name__}")
+            return None
 
     def _warn(self, problem: str) -> None:
         self.emit(Warned(f"the check of patch {self.patch_id} {problem}"))

@@ -69,13 +69,15 @@ def pk(*arguments: str | Path, env: Mapping[str, str | None] | None = None, cwd:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def start(*arguments: str | Path, env: Mapping[str, str | None] | None = None) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path, env: Mapping[str, str | None] | None = None, stdout: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """Starts `pk-upload` with these arguments."""
     return subprocess.Popen(
         [*PROGRAM, *map(str, arguments)],
         env=environment(env),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,9 +116,11 @@ def test_an_interrupted_push_is_a_failure_until_it_goes_on(
     assert [state for state, _ in told(site, patch)] == ["pending", "fail", "pending", "success"]
 
 
-def test_a_release_that_is_over_is_a_success_though_its_report_is_interrupted(
-    site: Live, build: Path
-) -> None:
+@contextmanager
+def reporting_its_end(
+    site: Live, source: Path, stdout: int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
+    """A push that has ended but for its last check, which a Patchwork holds."""
     held, over = threading.Event(), threading.Event()
 
     def hold(_: object) -> bool:
@@ -122,19 +128,67 @@ def test_a_release_that_is_over_is_a_success_though_its_report_is_interrupted(
         return over.wait(60)
 
     with RecordedPatchwork() as slow:
-        slow.trouble("POST patches/checks", lambda _: False, hold)
+        slow.trouble("POST patches/checks", lambda _: False, hold, hold)
         env = {**environment(site), "PATCHWORK_URL": slow.url, "PATCHWORK_TOKEN": TOKEN}
         flags = ("--app", site.app(), "--label", "1.0", "--publish", "--json", "--check", "8")
-        process = start("push", build, *flags, env=env)
-        assert held.wait(60)
+        process = start("push", source, *flags, env=env, stdout=stdout)
+        try:
+            assert held.wait(60)
+            yield process
+        finally:
+            over.set()
+
+
+def test_a_release_that_is_over_is_a_success_though_its_report_is_interrupted(
+    site: Live, build: Path
+) -> None:
+    with reporting_its_end(site, build) as process:
         process.send_signal(signal.SIGTERM)
         done = finish(process)
-        over.set()
-        states = [seen.body["state"] for seen in slow.requests("POST patches/checks")]
     assert done.code == 0
     assert done.json["published"]
+    assert "could not be set to success" in done.err
+    assert "interrupted" not in done.err
     assert "run the same command again" not in done.err, "it would publish another version"
-    assert states == ["pending", "success", "success"]
+
+
+def test_why_a_release_failed_is_told_though_its_report_is_interrupted(site: Live, tmp_path: Path) -> None:
+    (tmp_path / "bad.zip").write_bytes(b"this is no ZIP")
+    with reporting_its_end(site, tmp_path / "bad.zip") as process:
+        process.send_signal(signal.SIGINT)
+        done = finish(process)
+    assert (done.code, done.error["type"]) == (10, "PreflightFailed")
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_second_signal_does_not_hide_how_it_ended(
+    site: Live, build: Path, tmp_path: Path, bad: bool
+) -> None:
+    (tmp_path / "bad.zip").write_bytes(b"this is no ZIP")
+    with reporting_its_end(site, tmp_path / "bad.zip" if bad else build) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        told = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        done = finish(process)
+    assert done.code == (10 if bad else 0)
+    assert json.loads(told).keys() >= ({"error"} if bad else {"published", "version_id"})
+    assert done.out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_an_end_that_cannot_be_written_is_an_error_though_its_report_is_interrupted(
+    site: Live, build: Path
+) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        with reporting_its_end(site, build, stdout=full) as process:
+            process.send_signal(signal.SIGINT)
+            done = finish(process)
+    finally:
+        os.close(full)
+    assert done.code == 1
+    assert "the result cannot be written: No space left on device" in done.err
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class Desk(Protocol):
     def answer(self, answer: Answer) -> None:
         """Prints the one answer of the run."""
 
-    def conclude(self, answer: Answer) -> None:
-        """Whatever interrupts what is still to be done, it has come to this."""
+    def conclude(self, end: Answer | PkUploadError) -> None:
+        """Says what the run comes to, before what may be left out; where that is interrupted, it is told."""
 
     def note(self, text: str) -> None:
         """Prints a line on stderr, unless the user wants quiet."""

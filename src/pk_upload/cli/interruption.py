@@ -33,7 +33,8 @@ class Interruption:
     """The signals of one process. `signum` is the one that came first, `None` before any.
 
     `resumable` is whether the same command goes on where this one is interrupted: a guess from the
-    arguments until the command is known.
+    arguments until the command is known. `concluded` is the exit code of a run that is over but for what
+    may be left out: once there is one, an interruption makes no other.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -41,6 +42,7 @@ class Interruption:
         self.json = "--json" in words
         self.resumable = bool(words & RESUMED_BY_REPETITION) and not words & NOT_RESUMED
         self.signum: int | None = None
+        self.concluded: int | None = None
         self.farewell = b""
         """What stderr still has to get when the process ends at once, such as the cursor of a terminal."""
         self._at = 0.0
@@ -64,8 +66,8 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """130 for SIGINT, 143 for what else ends a run."""
-        return EXIT_CODES[self.signum or signal.SIGINT]
+        """130 for SIGINT, 143 for what else ends a run, unless it was concluded before."""
+        return EXIT_CODES[self.signum or signal.SIGINT] if self.concluded is None else self.concluded
 
     def say(self) -> str:
         """The line for stderr."""
@@ -115,7 +117,8 @@ class Interruption:
     def _end_at_once(self) -> None:
         if not self._ending:  # a further signal while this waits for a reader goes straight to the end
             self._ending = True
-            stderr = self.farewell if self._said else self.farewell + self.say().encode() + b"\n"
+            silent = self._said or self.concluded is not None
+            stderr = self.farewell if silent else self.farewell + self.say().encode() + b"\n"
             if sys.stderr is not None:
                 _write(2, stderr)
             if self.json and sys.stdout is not None and self.claim_stdout():

@@ -35,6 +35,7 @@ class Output:
     def __init__(self, settings: Settings, interruption: Interruption) -> None:
         self._settings = settings
         self._interruption = interruption
+        self._failure: BaseException | None = None
 
     @property
     def redactor(self) -> Redactor:
@@ -65,7 +66,10 @@ class Output:
         self._stdout(_inert(msgspec.json.encode(value).decode()))
 
     def failure(self, error: BaseException) -> int:
-        """Tells of `error` and returns the exit code it means."""
+        """Tells of `error`, once, and returns the exit code it means."""
+        if error is self._failure:
+            return int(_described(error)["exit_code"])
+        self._failure = error
         if isinstance(error, Interrupted):
             self.stderr(self._interruption.say())
             told = self._interruption.to_dict()

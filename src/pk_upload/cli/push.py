@@ -25,7 +25,7 @@ from pk_upload.cli.options import (
 )
 from pk_upload.cli.settings import Settings
 from pk_upload.cli.values import SOURCE, TEXT
-from pk_upload.errors import UsageError
+from pk_upload.errors import PkUploadError, UsageError
 
 if TYPE_CHECKING:
     from pk_upload.patchkit import PatchKit
@@ -166,8 +166,8 @@ async def _push(settings: Settings, wish: Wish, desk: Desk) -> Answer:
     async with _patchkit(settings, wish, desk) as patchkit:
         app = wish.app or (await patchkit.create_app("sandbox", "other")).secret
 
-        async def work() -> Release:
-            done = await release(
+        async def released() -> Release:
+            return await release(
                 patchkit,
                 wish.source,
                 app=app,
@@ -184,6 +184,13 @@ async def _push(settings: Settings, wish: Wish, desk: Desk) -> Answer:
                 config=config,
                 on_event=desk.emit,
             )
+
+        async def work() -> Release:
+            try:
+                done = await released()
+            except PkUploadError as error:
+                desk.conclude(error)
+                raise
             desk.conclude(_answer(done, wish))
             return done
 

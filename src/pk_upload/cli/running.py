@@ -19,7 +19,7 @@ from pk_upload.cli.interruption import Interruption
 from pk_upload.cli.lines import Alarms, JsonLines, Lines, View
 from pk_upload.cli.output import Interrupted, Output
 from pk_upload.cli.settings import Settings
-from pk_upload.errors import first_cause
+from pk_upload.errors import PkUploadError, first_cause
 from pk_upload.events import Bytes, Event, OnEvent, Warned, emitter
 from pk_upload.units import amounts
 
@@ -29,20 +29,38 @@ CLEAR_LINE = b"\r\x1b[K"  # or what is said last would stand at the end of the b
 
 
 class _Desk:
-    """What the errand's work gets."""
+    """What the errand's work gets. `end` is what it was concluded with."""
 
-    def __init__(
-        self, view: View, output: Output, conclude: Callable[[Answer], None], *, quiet: bool
-    ) -> None:
+    def __init__(self, view: View, output: Output, interruption: Interruption, *, quiet: bool) -> None:
         self._view = view
         self._output = output
+        self._interruption = interruption
         self._quiet = quiet
-        self.conclude = conclude
+        self.end: Answer | PkUploadError | None = None
         self._reached: Bytes | None = None
         self.emit: OnEvent = emitter(self._tell)
 
     def answer(self, answer: Answer) -> None:
         self._output.answer(answer)
+
+    def conclude(self, end: Answer | PkUploadError) -> None:
+        if self._interruption.signum is None or isinstance(end, Answer):  # or it failed for that alone
+            self.end = end
+            self._interruption.concluded = end.exit_code
+
+    def hurry(self) -> None:
+        """At an interruption: tells what is concluded at once, for the next one may leave no time for it."""
+        if self.end is None:
+            return
+        self._view.close()
+        try:
+            if isinstance(self.end, Answer):
+                self._output.answer(self.end)
+            else:
+                self._output.failure(self.end)
+        except OSError as error:  # it cannot be written
+            self._output.stderr(f"error: {error}")
+            self.conclude(Answer(None, "", exit_code=1))
 
     def note(self, text: str) -> None:
         if not self._quiet:
@@ -64,24 +82,26 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
     """What the errand comes to. Raises what it raises, and `Interrupted` once a signal ended it before."""
 
     silent = settings.quiet or settings.progress in {"none", "json"}
-    concluded: list[Answer] = []
+    desk: _Desk | None = None
 
-    def conclude(answer: Answer) -> None:
-        concluded.append(answer)
-        interruption.resumable = False  # once more, it would be another one
+    def cancel(scope: anyio.CancelScope) -> None:
+        scope.cancel()
+        if desk is not None:
+            desk.hurry()
 
     async def run() -> Answer | None:
-        loop, desk = asyncio.get_running_loop(), None
+        nonlocal desk
+        loop = asyncio.get_running_loop()
         with anyio.CancelScope() as scope:
             with (
-                interruption.cancelling(lambda: _cancel(scope, loop)),
+                interruption.cancelling(lambda: _soon(loop, cancel, scope)),
                 _woken_by_signals(loop),
                 _shown(settings, interruption, output) as view,
                 _logged(view, verbose=settings.verbose),
             ):
-                desk = _Desk(view, output, conclude, quiet=silent)
+                desk = _Desk(view, output, interruption, quiet=silent)
                 return await _carried_out(errand, view, desk)
-        if errand.resumable and not concluded and desk is not None and (kept := desk.kept()):
+        if errand.resumable and desk is not None and desk.end is None and (kept := desk.kept()):
             output.stderr(kept)
         raise Interrupted
 
@@ -90,14 +110,20 @@ def perform(errand: Errand, settings: Settings, interruption: Interruption, outp
     except Exception:
         if interruption.signum is None:
             raise
-        if not concluded:
-            raise Interrupted from None  # whatever else went wrong on the way out
-        return concluded[-1]
+        match desk and desk.end:
+            case Answer() as answer:
+                return answer
+            case PkUploadError() as error:
+                raise error from None
+            case _:
+                raise Interrupted from None  # whatever else went wrong on the way out
 
 
-def _cancel(scope: anyio.CancelScope, loop: asyncio.AbstractEventLoop) -> None:
+def _soon(
+    loop: asyncio.AbstractEventLoop, cancel: Callable[[anyio.CancelScope], None], scope: anyio.CancelScope
+) -> None:
     """From a signal's handler, which may run at any instant: the loop does it, woken up if it sleeps."""
-    loop.call_soon_threadsafe(scope.cancel)
+    loop.call_soon_threadsafe(cancel, scope)
 
 
 @contextmanager
