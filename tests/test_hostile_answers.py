@@ -268,6 +268,14 @@ def test_braces_in_texts_are_no_objects(end: bytes) -> None:
             decode(text, str, "GET /1/apps")
 
 
+@pytest.mark.parametrize("piece", [b'{""', b'{x""', b"{", b'"\\', b'{"', b'""'])
+def test_no_mixture_of_braces_and_texts_takes_long_or_much(piece: bytes) -> None:
+    body = b"{" * (MOST_OBJECTS + 1) if piece == b'""' else b""
+    body += piece * (4_000_000 // len(piece))
+    with peak_below(2 * len(body)), pytest.raises(UnexpectedAnswer):
+        decode(body, list[Version], "GET /1/apps/a/versions")
+
+
 def test_an_error_of_many_tiny_lists_is_not_made_into_objects() -> None:
     body = b'{"message": [' + b"[]," * 1_000_000 + b'[]], "symbol": "GONE"}'
     with peak_below(3 * len(body)):

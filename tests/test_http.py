@@ -347,7 +347,7 @@ async def test_a_redirect_is_not_followed(serve: Serve, status: int, method: str
         ("https://127.0.0.1/1/apps?key=7", "https://127.0.0.1"),
         ("http://me:word@example.com/1", "http://example.com"),
         ("/login?next=/1/apps", "/login"),
-        ("", "/"),
+        ("", "another address"),
     ],
 )
 async def test_where_a_redirect_leads_is_told(serve: Serve, location: str, told: str) -> None:

@@ -207,6 +207,35 @@ async def test_a_list_may_become_shorter_by_many_pages(tells_last: bool) -> None
     assert len(numbers.asked) <= 13
 
 
+async def test_what_was_fetched_of_a_list_that_became_shorter_is_kept() -> None:
+    """The first two are gone when the second page is asked for; what the last one has now was behind them."""
+    asked: list[int] = []
+
+    async def fetch(page: int) -> Page[User]:
+        asked.append(page)
+        if page > 1:
+            raise api_error(404, "Invalid page.")
+        ids, following = ([1, 2], 2) if len(asked) == 1 else ([3, 4], None)
+        return Page([User(id=number) for number in ids], Links(following, following))
+
+    assert [user.id for user in await Listing(fetch).all()] == [1, 2, 3, 4]
+
+
+async def test_a_page_that_brings_an_error_is_asked_for_again_and_no_other() -> None:
+    fails = True
+
+    async def fetch(page: int) -> Page[User]:
+        return Page([User(id=page)], Links(1 if fails and page == 3 else page + 1 if page < 4 else None, 4))
+
+    listing = Listing(fetch)
+    found = [(await anext(listing)).id]
+    with pytest.raises(UnexpectedAnswer):
+        await anext(listing)
+    fails = False
+    found += [user.id for user in await listing.all()]
+    assert found == [1, 2, 3, 4]
+
+
 async def test_pages_that_are_missing_are_not_looked_for_through_the_whole_list() -> None:
     asked: list[int] = []
 

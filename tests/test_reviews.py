@@ -238,6 +238,19 @@ async def test_white_space_that_the_service_drops_is_no_difference(server: Recor
     assert count(server) == (2, 3)
 
 
+async def test_a_change_that_was_not_made_is_not_taken_for_it(server: RecordedPatchwork) -> None:
+    """Another order of its patches does not show; a change that makes no name is simply made again."""
+    server.trouble("PATCH bundles/ID", answer(502), answer(502))
+    async with client(server) as patchwork:
+        heard = Heard()
+        await change_bundle(patchwork, heard.append, 2, patches=[1])
+        assert len(server.requests("PATCH bundles/ID")) == 3
+        server.trouble("PATCH bundles/ID", answer(502))
+        await change_bundle(patchwork, heard.append, 2, name="other", patches=[1])
+    assert len(server.requests("PATCH bundles/ID")) == 5
+    assert heard.warnings == []
+
+
 async def test_the_name_of_a_bundle_is_taken_once(server: RecordedPatchwork) -> None:
     """A service breaks at a second one: that is said at once, and the request is not repeated."""
     server.trouble("POST bundles", answer(502))  # which says nothing of the name
@@ -265,6 +278,8 @@ async def test_the_name_of_a_bundle_is_taken_once(server: RecordedPatchwork) -> 
         lambda patchwork: post_check(patchwork, Heard().append, 1, "fail", target_url="nope"),
         lambda patchwork: make_bundle(patchwork, Heard().append, "a/b", [1]),
         lambda patchwork: make_bundle(patchwork, Heard().append, "a", []),
+        lambda patchwork: change_bundle(patchwork, Heard().append, 2, name="a/b"),
+        lambda patchwork: change_bundle(patchwork, Heard().append, 2),
         lambda patchwork: delete_bundle(patchwork, Heard().append, 0),
     ],
 )

@@ -36,14 +36,14 @@ MOST_FIELDS = 100  # no form has more; what else there is to an error can be lef
 MOST_NESTED = 8
 LONGEST_FIELDS = 65536  # bytes
 LONGEST_NAME = 300  # characters, with those of the fields around it
-# One without an end goes to the end of all, or what is hostile would take the square of its length.
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# Up to the next object, over texts and what else there is. A text without an end goes to the end of all.
+_TO_OBJECT = re.compile(rb'(?:[^"{]++|"(?:[^"\\]++|\\.)*+"?)*+\{', re.DOTALL)
 NULL = msgspec.Raw(b"null")
 
 
 def decode(body: bytes, kind: type[T], what: str) -> T:
     """`body` as a `kind`; raises `UnexpectedAnswer`, which names the call and the field."""
-    if body.count(b"{") > MOST_OBJECTS and _TEXT.sub(b"", body).count(b"{") > MOST_OBJECTS:
+    if body.count(b"{") > MOST_OBJECTS and _has_many_objects(body):
         raise UnexpectedAnswer(f"{what}: the answer holds more than {MOST_OBJECTS} objects")
     try:
         return msgspec.json.decode(body, type=kind)
@@ -54,6 +54,14 @@ def decode(body: bytes, kind: type[T], what: str) -> T:
         raise UnexpectedAnswer(f"{what}: {problem}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnexpectedAnswer(f"{what}: the answer is no JSON") from None
+
+
+def _has_many_objects(body: bytes) -> bool:
+    """Whether there are too many, not counting the braces in texts, and without a copy of anything."""
+    count = end = 0
+    while count <= MOST_OBJECTS and (found := _TO_OBJECT.match(body, end)):
+        count, end = count + 1, found.end()
+    return count > MOST_OBJECTS
 
 
 def usable(answer: T, field: str, right: bool) -> T:

@@ -116,6 +116,8 @@ def _field_errors(body: bytes, plain: Plain) -> tuple[FieldError, ...]:
 
 def _destination(asked: URL, location: str) -> str:
     """Where `location` leads: scheme and host, or the path on the same host. No more of it is told."""
+    if not location:
+        return "another address"
     try:
         there = asked.join(URL(location))
         home = there.origin() == asked.origin()

@@ -75,7 +75,11 @@ async def make_bundle(
     async def find() -> Bundle | None:
         there = await patchwork.bundles(q=name).all()
         new = [bundle for bundle in there if bundle.id not in before]
-        return next((each for each in new if _has(each, name=name, patches=patches, public=public)), None)
+        return next((bundle for bundle in new if is_it(bundle)), None)
+
+    def is_it(bundle: Bundle) -> bool:
+        held = {patch.id for patch in bundle.patches}
+        return same_text(bundle.name, name) and bundle.public == public and held == set(patches)
 
     return await settled(patchwork, emit, "the request for a new bundle", ask, find)
 
@@ -89,20 +93,27 @@ async def change_bundle(
     patches: Collection[int] | UnsetType = UNSET,
     public: bool | UnsetType = UNSET,
 ) -> Bundle:
-    """The bundle with what was given changed. Raises `Conflict` as `make_bundle` does."""
+    """The bundle with what was given changed. Raises `Conflict` as `make_bundle` does.
+
+    Whatever else is changed with it, that a new name is there tells that it was done.
+    """
+    bundle_changes(name=name, patches=patches, public=public)
+    if isinstance(name, UnsetType):  # the same change may be made twice
+        return await patchwork.update_bundle(bundle_id, patches=patches, public=public)
+    before = await patchwork.bundle(bundle_id)
 
     async def ask(client: Patchwork) -> Bundle:
         try:
             return await client.update_bundle(bundle_id, name=name, patches=patches, public=public)
         except ServerError as error:
-            if isinstance(name, str) and error.status == 500:
+            if error.status == 500:
                 others = [each for each in await patchwork.bundles(q=name).all() if each.id != bundle_id]
                 _refuse_namesake(error, name, others)
             raise
 
     async def find() -> Bundle | None:
         there = await patchwork.bundle(bundle_id)
-        return there if _has(there, name=name, patches=patches, public=public) else None
+        return there if there.name != before.name and same_text(there.name, name) else None
 
     return await settled(patchwork, emit, "the request to change the bundle", ask, find)
 
@@ -123,21 +134,6 @@ async def delete_bundle(patchwork: Patchwork, emit: OnEvent, bundle_id: int) -> 
         return None
 
     return await settled(patchwork, emit, "the request to delete the bundle", ask, find)
-
-
-def _has(
-    bundle: Bundle,
-    *,
-    name: str | UnsetType,
-    patches: Collection[int] | UnsetType,
-    public: bool | UnsetType,
-) -> bool:
-    """Whether the bundle is what was asked for."""
-    return (
-        (isinstance(name, UnsetType) or same_text(bundle.name, name))
-        and (isinstance(patches, UnsetType) or {patch.id for patch in bundle.patches} == set(patches))
-        and (isinstance(public, UnsetType) or bundle.public == public)
-    )
 
 
 def _refuse_namesake(error: ServerError, name: str, others: Iterable[Bundle]) -> None:

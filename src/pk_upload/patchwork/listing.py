@@ -102,34 +102,44 @@ class Listing(AsyncIterator[T]):
             async with anyio.create_task_group() as group:
                 for number in numbers:
                     group.start_soon(fetch, number)
-        if missing and not await self._ends_before(min(missing)):
-            raise missing[min(missing)]
-        self._next = numbers[-1] + 1
         for number in numbers:
-            if number in missing or not self._take_in(number, pages[number]):
+            if number in missing:
+                await self._settle(number, missing[number], [pages[each] for each in sorted(pages)])
+                return
+            if not self._take_in(number, pages[number]):
                 self._next = None
                 return
+            self._next = number + 1
         self._at_once = min(2 * self._at_once, MOST_AT_ONCE)
 
-    async def _ends_before(self, number: int) -> bool:
-        """Whether the list has become so short meanwhile: the last page there still is has none after it."""
-        there, gone, links = 0, number, Links(None, None)
+    async def _settle(self, number: int, error: NotFound, pages: list[Page[T]]) -> None:
+        """Takes in the rest of a list that ends before page `number` by now; raises `error` if it does not.
+
+        That rest is what the last page has by now, and what was fetched before the list became shorter.
+        """
+        last = await self._last_before(number)
+        if last is None or last.links.next is not None:
+            raise error
+        for page in (*pages, last):
+            self._keep(page)
+        self._next = None
+
+    async def _last_before(self, number: int) -> Page[T] | None:
+        """The last page that there still is before page `number`, which is gone."""
+        there, gone, last = 0, number, None
         middle = number - 1
         while gone - there > 1:
             try:
-                links = (await self._fetch(middle)).links
+                last = await self._fetch(middle)
                 there = middle
             except NotFound:
                 gone = middle
             middle = (there + gone) // 2
-        return there > 0 and links.next is None
+        return last
 
     def _take_in(self, number: int, page: Page[T]) -> bool:
         """Keeps what is new of the page; whether there is another one after it."""
-        fresh = [item for item in page.items if item.id not in self._seen]
-        self._seen.update(item.id for item in fresh)
-        self._items.extend(fresh)
-        self._size = max(self._size, len(page.items))
+        fresh = self._keep(page)
         if page.links.next is None:
             return False
         self._stale = 0 if fresh else self._stale + 1
@@ -137,6 +147,14 @@ class Listing(AsyncIterator[T]):
             raise UnexpectedAnswer(f"the list does not end after page {number}, and brings nothing new")
         self._last = page.links.last or page.links.next
         return True
+
+    def _keep(self, page: Page[T]) -> bool:
+        """Keeps what is new of the page; whether anything is."""
+        fresh = [item for item in page.items if item.id not in self._seen]
+        self._seen.update(item.id for item in fresh)
+        self._items.extend(fresh)
+        self._size = max(self._size, len(page.items))
+        return bool(fresh)
 
 
 def checked_limit(limit: int | None) -> int | None:
