@@ -34,7 +34,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting, proxy or state of the machine reaches a test."""
     for name in ("PATCHKIT_API_KEY", "PATCHKIT_APP", "PATCHKIT_API_URL", "PATCHKIT_UPLOAD_URL"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("KICKFOLIO_URL", "KICKFOLIO_AUTH_TOKEN", "PATCHWORK_URL", "PATCHWORK_TOKEN"):
+    for name in (
+        "KICKFOLIO_URL",
+        "KICKFOLIO_AUTH_TOKEN",
+        "PATCHWORK_URL",
+        "PATCHWORK_TOKEN",
+        "PATCHWORK_API_VERSION",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("PYTHONUNBUFFERED", "PK_UPLOAD_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)

@@ -248,7 +248,7 @@ def test_the_environment_makes_a_client() -> None:
     assert patchwork.url == "http://patchwork.example.com"
     assert TOKEN not in repr(patchwork)
     Patchwork.from_env({"PATCHWORK_URL": "http://patchwork.example.com"})
-    with pytest.raises(UsageError, match="the version is one of"):
+    with pytest.raises(UsageError, match=r"PATCHWORK_API_VERSION is one of 1\.0"):
         Patchwork.from_env({**environ, "PATCHWORK_API_VERSION": "2"})
     with pytest.raises(UsageError, match="PATCHWORK_URL"):
         Patchwork.from_env({"PATCHWORK_TOKEN": TOKEN})
@@ -270,6 +270,35 @@ async def test_the_environment_may_name_a_version(
         assert await patchwork.version() == expected
         await patchwork.patch(8)
     assert server.seen[0].target == f"/api/{expected}/patches/8/"
+
+
+HTML = {"Content-Type": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("call", "answers"),
+    [
+        (lambda p, _: p.patch(8), [Answer(200, b"<html>Welcome")]),
+        (lambda p, _: p.patches().all(), [Answer(200, b"<html>Welcome")]),
+        (lambda p, _: p.bundle(8), [Answer(404, b"<html>")]),
+        (
+            lambda p, to: p.download_patch(8, to),
+            [said(PATCH), Answer(200, b"<", {"Content-Type": "text/html"})],
+        ),
+    ],
+)
+async def test_a_page_wherever_it_comes_means_the_address(
+    serve: Serve, tmp_path: Path, call: Any, answers: list[Answer]
+) -> None:
+    server = await serve(*answers)
+    error = await failure(server.url, lambda patchwork: call(patchwork, tmp_path / "a"))
+    assert "PATCHWORK_URL" in error.hint
+
+
+async def test_a_bundle_that_is_not_there_may_be_private(serve: Serve) -> None:
+    server = await serve(said({"detail": "Not found."}, 404))
+    error = await failure(server.url, lambda patchwork: patchwork.bundle(8))
+    assert "private" in error.hint
 
 
 async def test_who_gave_no_token_is_asked_for_one_and_not_to_check_it(serve: Serve) -> None:

@@ -315,11 +315,21 @@ class Http:
     @contextmanager
     def _translated(self, url: str | URL) -> Iterator[None]:
         """Turns what aiohttp raises into the project's errors, with the service's own hints."""
+        bounds = {"timeout": self._timeout, "connect_timeout": self._connect_timeout}
+        with self.hinting():
+            try:
+                with translated(url, self.plain, **bounds):
+                    yield
+            except PkUploadError as error:
+                error.__context__ = None  # aiohttp's own quotes the answer and holds the request's headers
+                raise
+
+    @contextmanager
+    def hinting(self) -> Iterator[None]:
+        """Gives the service's own hints to errors that have but those of their kind."""
         try:
-            with translated(url, self.plain, timeout=self._timeout, connect_timeout=self._connect_timeout):
-                yield
+            yield
         except PkUploadError as error:
-            error.__context__ = None  # aiohttp's own quotes the answer and holds the request's headers
             for kind in (type(error), UnexpectedAnswer):  # a 404 may be a page, and then has the latter's
                 if error.hint == kind.default_hint:
                     error.hint = self._hints.get(kind, error.hint)

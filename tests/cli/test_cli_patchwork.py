@@ -237,6 +237,11 @@ def test_stdout_by_another_name_is_not_replaced(
         script = f'(echo before; "$@" {name}; echo after) > {log}'
         subprocess.run(["bash", "-c", script, "-", *download], env=environment(site.env), check=True)
         assert log.read_text() == f"before\n{server.mbox}after\n"
+    told = subprocess.run(
+        ["bash", "-c", f'"$@" {log} --json > {log}', "-", *download], env=environment(site.env), check=False
+    )
+    assert told.returncode == 2
+    assert json.loads(log.read_text())["error"]["message"] == f"{log} is where the result goes"
 
 
 def test_a_series_that_is_not_complete_is_told_of(
@@ -495,6 +500,7 @@ def test_the_newest_version_is_found_out(site: Site, server: RecordedPatchwork) 
         assert site.pk("patch", "show", "8", env={"PATCHWORK_API_VERSION": version}).code == 0
     wrong = site.pk("patch", "show", "8", "--json", env={"PATCHWORK_API_VERSION": "2"})
     assert (wrong.code, wrong.error["type"]) == (2, "UsageError")
+    assert "PATCHWORK_API_VERSION" in wrong.error["message"]
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,9 @@ def test_a_rehearsal_tells_nobody(site: Live, build: Path, patch: int) -> None:
         (["--check-url", "https://ci.example.com/1"], {}, "there is no patch to tell"),
         (["--patchwork-url", "https://patchwork.example.com"], {}, "there is no patch to tell"),
         (["--check", "1", "--check-url", "not an address"], {}, "is not an address"),
-        (["--check", "1"], {"PATCHWORK_API_VERSION": "2"}, "the version is one of"),
+        (["--check", "1"], {"PATCHWORK_API_VERSION": "2"}, "PATCHWORK_API_VERSION is one of"),
+        (["--patchwork-api-version", "1.2"], {}, "there is no patch to tell"),
+        (["--check", "1", "--check-context", "two words", "--dry-run"], {}, "the context 'two words'"),
         (["--check", "one"], {}, "--check"),
         (["--check", "1", "--check-context", "two words"], {}, "the context 'two words'"),
         (["--check", "1", "--patchwork-url", "nowhere"], {}, "is not an address"),
@@ -263,11 +265,11 @@ def test_an_older_site_is_told_as_well(site: Live, build: Path) -> None:
     with RecordedPatchwork() as older:
         older.versions = ("1.0", "1.1")
         own = ("--patchwork-url", older.url, "--patchwork-token", TOKEN)
-        done = push(site, build, "--check", "8", *own)
-        assert (done.code, "could not" in done.err) == (0, False)
-        assert [seen.path for seen in older.requests("POST patches/checks")] == [
-            "/api/1.1/patches/8/checks/"
-        ] * 2
+        for how in ((), ("--patchwork-api-version", "1.0")):
+            done = push(site, build, "--check", "8", *own, *how)
+            assert (done.code, "could not" in done.err) == (0, False)
+        asked = [seen.path for seen in older.requests("POST patches/checks")]
+        assert asked == [f"/api/{version}/patches/8/checks/" for version in ("1.1", "1.1", "1.0", "1.0")]
 
 
 def test_the_sandbox_of_one_run_has_no_patches(build: Path) -> None:

@@ -66,7 +66,8 @@ async def connected_patchwork(
     async with Patchwork(
         url,
         token=token,
-        version=version_asked(settings.patchwork_version or version),
+        # A flag is one of those that there are.
+        version=version_asked(settings.patchwork_version or version, "PATCHWORK_API_VERSION"),
         timeout=settings.response_timeout or RESPONSE_TIMEOUT,
         connect_timeout=settings.connect_timeout or CONNECT_TIMEOUT,
         ssl_context=await _trusted(settings),

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+API_VERSION = click.Choice(["1.0", "1.1", "1.2", "1.3", "1.4", "newest"])  # of Patchwork
 
 
 def app_option(function: F) -> F:
@@ -139,9 +140,9 @@ def patchwork_options(function: F) -> F:
         _kept(
             "--api-version",
             section=where,
-            type=click.Choice(["1.0", "1.1", "1.2", "1.3", "1.4", "newest"]),
+            type=API_VERSION,
             help="The version of the API to ask for; newest finds out what the site has.  "
-            "[default: 1.4, env: PATCHWORK_API_VERSION]",
+            "[env: PATCHWORK_API_VERSION; default: 1.4]",
         ),
     )
 
@@ -184,6 +185,12 @@ def review_options(function: F) -> F:
             section=where,
             metavar="TOKEN",
             help="Who reports.  [env: PATCHWORK_TOKEN]",
+        ),
+        _kept(
+            "--patchwork-api-version",
+            section=where,
+            type=API_VERSION,
+            help="The version of its API to ask for.  [env: PATCHWORK_API_VERSION; default: newest]",
         ),
     )
 

@@ -46,7 +46,13 @@ Examples:
 Interrupted, the same command goes on where it stopped.
 """
 
-REVIEW = {"check_context", "check_url", "patchwork_url", "patchwork_token"}  # of no use without --check
+REVIEW = {  # of no use without --check
+    "check_context",
+    "check_url",
+    "patchwork_api_version",
+    "patchwork_token",
+    "patchwork_url",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,10 @@ def push(
         raise UsageError("no label", hint="Give one with --label: it is what players see the version called.")
     if settings.check_patch is None and settings.given.keys() & REVIEW:
         raise UsageError("there is no patch to tell", hint="Give its id with --check.")
+    if settings.check_patch is not None:
+        from pk_upload.patchwork.requests import check_body
+
+        check_body("success", settings.check_context, settings.check_url, None)
     if not (sandbox or dry_run):
         settings.require_key()
         if settings.check_patch is not None:
@@ -210,10 +220,7 @@ async def _reported(
 ) -> Release:
     """What `work` returns, reported to `patch`."""
     from pk_upload.cli.client import connected_patchwork
-    from pk_upload.patchwork.requests import check_body
     from pk_upload.reporting import with_check
-
-    check_body("success", settings.check_context, settings.check_url, None)
 
     def link(app: str, version_id: int) -> str:
         return settings.check_url or patchkit.version_url(app, version_id)

@@ -105,7 +105,7 @@ class Settings:
 
     @property
     def patchwork_version(self) -> str | None:
-        return self._text("api_version", "PATCHWORK_API_VERSION")
+        return self._text(self._own("patchwork_api_version", "api_version"), "PATCHWORK_API_VERSION")
 
     @property
     def check_patch(self) -> int | None:

@@ -35,6 +35,8 @@ from pk_upload.patchwork.versions import Version, require, version_asked
 
 __all__ = ["Patchwork"]
 
+VERSION = "PATCHWORK_API_VERSION"
+
 
 class Patchwork(Reading):
     """A client of one Patchwork site. Use it as an async context manager.
@@ -69,7 +71,7 @@ class Patchwork(Reading):
         return cls(
             env["PATCHWORK_URL"],
             token=env.get("PATCHWORK_TOKEN") or None,
-            version=version or version_asked(env.get("PATCHWORK_API_VERSION") or "1.4"),
+            version=version or version_asked(env.get(VERSION) or "1.4", VERSION),
             timeout=timeout,
             connect_timeout=connect_timeout,
             ssl_context=trust_also(bundle) if (bundle := env.get("PK_UPLOAD_CA_BUNDLE")) else None,

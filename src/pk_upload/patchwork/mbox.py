@@ -52,7 +52,8 @@ async def save(http: Http, url: URL, place: Path) -> int:
                 size += await anyio.to_thread.run_sync(file.write, piece)
         return size
 
-    return await http.download(url, receive)
+    with http.hinting():
+        return await http.download(url, receive)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from pk_upload.patchwork.resources import (
     Series,
     User,
 )
-from pk_upload.patchwork.site import Site
+from pk_upload.patchwork.site import HINTS, Site
 from pk_upload.patchwork.versions import require
 
 __all__ = ["Reading", "comment_path"]
@@ -69,7 +69,7 @@ class Reading(Site):
     def people(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[SearchFilters]
     ) -> Listing[Person]:
-        """Who sent e-mails, with `q` those whose name or address has it. The service asks for a login."""
+        """Who sent e-mails; `q` is for words in the name or the address. The service asks for a login."""
         return self._list(Person, "people", filters, order=order, limit=limit)
 
     async def person(self, person_id: int) -> Person:
@@ -79,7 +79,7 @@ class Reading(Site):
     def users(
         self, *, order: str | None = None, limit: int | None = None, **filters: Unpack[SearchFilters]
     ) -> Listing[User]:
-        """Who has an account, with `q` those whose name or address has it. The service asks for a login."""
+        """Who has an account; `q` is for words in the name or the address. The service asks for a login."""
         return self._list(User, "users", filters, order=order, limit=limit)
 
     async def user(self, user_id: int) -> User:
@@ -166,7 +166,8 @@ class Reading(Site):
         try:
             return await self._one(Bundle, "bundles", bundle_id, "a bundle")
         except NotFound as error:
-            error.hint = "Check the id. A private bundle is shown to its owner alone."
+            if error.hint == HINTS[NotFound]:  # and not that of a page, which is of the address
+                error.hint = "Check the id. A private bundle is shown to its owner alone."
             raise
 
     def events(

@@ -37,7 +37,7 @@ from pk_upload.patchwork.versions import VERSIONS, Version, require, version_ask
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["LARGEST_PAGE", "Site"]
+__all__ = ["HINTS", "LARGEST_PAGE", "Site"]
 
 LARGEST_PAGE = 250  # items; a service answers no more, whatever it is asked for
 CREDENTIALS = "Check the token: --token or PATCHWORK_TOKEN; your profile page on the site shows it."
@@ -118,7 +118,8 @@ class Site(Client):
         """
         async with self._pin.finding:
             if self._pin.version is None:
-                self._pin.version = await self._newest()
+                with self._http.hinting():
+                    self._pin.version = await self._newest()
             return self._pin.version
 
     async def _newest(self) -> Version:
@@ -156,7 +157,11 @@ class Site(Client):
         """What the answer says. `what` is the thing that came with the version `since`."""
         address = await self._address(path, what, since)
         answer = await self._http.call(method, address, json=body, repeatable=repeatable)
-        return decode(answer, kind, f"{method} {self._shown(path)}")
+        return self._read(answer, kind, method, path)
+
+    def _read(self, body: bytes, kind: type[T], method: str, path: str) -> T:
+        with self._http.hinting():
+            return decode(body, kind, f"{method} {self._shown(path)}")
 
     async def _delete(self, path: str, *, what: str, since: Version) -> None:
         address = await self._address(path, what, since)
@@ -187,7 +192,7 @@ class Site(Client):
             parameters = [*asked.pairs, ("per_page", str(size)), *where]
             reply = await self._http.ask("GET", f"{address}?{urlencode(parameters)}")
             many = list[kind]  # type: ignore[valid-type]  # a type that is known when it is called alone
-            items = decode(reply.body, many, f"GET {self._shown(path)}")
+            items = self._read(reply.body, many, "GET", path)
             return Page(items, read_links(reply.link))
 
         return Listing(fetch, limit=0 if asked.empty else limit)

@@ -12,15 +12,15 @@ Version = Literal["1.0", "1.1", "1.2", "1.3", "1.4"]
 VERSIONS: tuple[Version, ...] = get_args(Version)  # the oldest first
 
 
-def version_asked(text: str) -> Version | Literal["newest"]:
-    """`text` as the version it names, which may be the newest; raises `UsageError` if there is none."""
+def version_asked(text: str, name: str = "the version") -> Version | Literal["newest"]:
+    """`text`, called `name`, as the version it names, or the newest; raises `UsageError` if it is none."""
     if text == "newest":
         return "newest"
     for version in VERSIONS:
         if version == text:
             return version
     raise UsageError(
-        f"the version is one of {', '.join(VERSIONS)}, or newest",
+        f"{name} is one of {', '.join(VERSIONS)}, or newest",
         hint="What the site offers is told by its page /api/docs.",
     )
 

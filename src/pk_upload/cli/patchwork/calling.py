@@ -76,10 +76,12 @@ def downloaded(
 ) -> Errand:
     """Tells of the file `to`, whose size `ask` returns once it is there; "-" sends it to stdout."""
     settings.require_patchwork()
-    if _is_stdout(to):  # by another name, which would replace the file that it goes to
-        to = "-"
     if to == "-" and settings.given.get("json"):
         raise exclusive("--to -", "--json")
+    if _is_stdout(to):  # by another name: to replace the file would lose what else goes there
+        if settings.given.get("json"):
+            raise UsageError(f"{to} is where the result goes", hint="Write to another file.")
+        to = "-"
 
     async def work(desk: Desk) -> Answer | None:
         from pk_upload.cli.client import connected_patchwork
@@ -99,7 +101,7 @@ def downloaded(
 
 def _is_stdout(to: str) -> bool:
     try:
-        return to != "-" and os.path.samestat(Path(to).stat(), os.fstat(1))
+        return Path(to).is_file() and os.path.samestat(Path(to).stat(), os.fstat(1))
     except (OSError, ValueError):
         return False
 
