@@ -20,7 +20,7 @@ from pk_upload.archive import Fingerprint
 from pk_upload.errors import StateLocked
 from pk_upload.events import Event, Warned
 from pk_upload.transfer import forget, kept
-from pk_upload.transfer.journal import open_journal
+from pk_upload.transfer.journal import Journal, open_journal
 from pk_upload.transfer.records import (
     FORMAT,
     Begun,
@@ -391,24 +391,55 @@ async def test_lanes_that_write_at_once_warn_once(tmp_path: Path) -> None:
     assert len(events) == 1
 
 
+class Disk:
+    """Where a journal is written to, but not before it is told to go on."""
+
+    def __init__(self, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert journal._file is not None
+        self.asked: list[bytes] = []
+        self.written: list[bytes] = []
+        self.go_on = anyio.Event()
+        self._write = journal._file.write
+        monkeypatch.setattr(journal._file, "write", self.write)
+
+    async def write(self, line: bytes) -> int:
+        self.asked.append(line)
+        await self.go_on.wait()
+        count = int(await self._write(line))
+        self.written.append(line)
+        return count
+
+
 async def test_a_cancelled_record_is_written_before_any_later_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_journal(BEGUN, print, state_dir=tmp_path) as journal:
         for record in UPLOADED[1:]:
             await journal.record(record)
-        assert journal._file is not None
-        write = journal._file.write
+        disk = Disk(journal, monkeypatch)
+        first: Record = ChunkDone(0)
+        later: list[Record] = [UploadDropped(), UploadMade(10, 10_000)]
+        scope = anyio.CancelScope()
 
-        async def slow_write(line: bytes) -> int:
-            await anyio.sleep(0.2)
-            return int(await write(line))
+        async def record_first() -> None:
+            with scope:
+                await journal.record(first)
 
-        monkeypatch.setattr(journal._file, "write", slow_write)
-        with anyio.move_on_after(0.05):
-            await journal.record(ChunkDone(0))
-        await journal.record(UploadDropped())
-        await journal.record(UploadMade(10, 10_000))
+        async def record_later() -> None:
+            for record in later:
+                await journal.record(record)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(record_first)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+            tasks.start_soon(record_later)
+            await anyio.wait_all_tasks_blocked()
+            try:
+                assert disk.asked == [encode(first)]
+            finally:
+                disk.go_on.set()
+        assert disk.written == disk.asked == [encode(record) for record in (first, *later)]
     found, _ = await keep(tmp_path)
     assert found == set(), "the chunk belonged to the upload before"
 

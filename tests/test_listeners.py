@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -99,7 +100,17 @@ class Terminal:
         )
         os.close(theirs)
         self.shown = b""
-        while not re.search(until, self.shown):
+        try:
+            self._look_for(until)
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def _look_for(self, shown: bytes) -> None:
+        deadline = time.monotonic() + 60
+        while not re.search(shown, self.shown):
+            ready, _, _ = select.select([self._ours], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"{shown!r} is not in what was shown within a minute: {self.shown!r}"
             self.shown += os.read(self._ours, 65536)
 
     def type(self, key: bytes) -> None:

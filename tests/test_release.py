@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import pk_upload
+from leaping_clock import Clock
 from pk_upload import PatchKit, Release, RetryPolicy, TransferConfig
 from pk_upload.errors import (
     AuthenticationFailed,
@@ -549,13 +552,18 @@ async def test_an_upload_lost_before_processing_starts_over_once(
         await push()
 
 
-@pytest.mark.parametrize(("stage", "field"), [("job", "job_looks"), ("publish", "publish_looks")])
+@pytest.mark.parametrize(
+    ("bound", "field"), [("processing_timeout", "job_looks"), ("publishing_timeout", "publish_looks")]
+)
 async def test_waiting_has_a_bound_and_goes_on_in_the_next_run(
-    push: Pusher, seed_server: SeedServer, stage: str, field: str
+    push: Pusher, seed_server: SeedServer, bound: str, field: str
 ) -> None:
     setattr(seed_server, field, 10**9)
-    with pytest.raises(GaveUpWaiting) as caught:
-        await push(processing_timeout=0.6, publishing_timeout=0.6)
+    with (
+        anyio.fail_after(60),
+        pytest.raises(GaveUpWaiting, match=bound.removesuffix("_timeout")) as caught,
+    ):
+        await push(**{bound: 0.6})
     assert caught.value.exit_code == 12
     setattr(seed_server, field, 1)
     assert (await push()).published
@@ -566,15 +574,21 @@ async def test_waiting_has_a_bound_and_goes_on_in_the_next_run(
     ("what", "exit_code"), [("POST versions", 7), ("POST chunk", 9), ("GET job", 12), ("POST publish", 12)]
 )
 async def test_the_time_for_the_whole_run_is_bounded(
-    push: Pusher, seed_server: SeedServer, what: str, exit_code: int
+    push: Pusher, seed_server: SeedServer, monkeypatch: pytest.MonkeyPatch, what: str, exit_code: int
 ) -> None:
+    clock, loop = Clock(monkeypatch), asyncio.get_running_loop()
+
     def never(handler: Handler) -> bool:
         seed_server.ended.wait(30)
         return True
 
-    seed_server.trouble(what, *[never] * 20)
-    with pytest.raises(pk_upload.PkUploadError, match=r"\b3 s\b") as caught:
-        await push(timeout=3)
+    def from_here_on(handler: Handler) -> bool:
+        loop.call_soon_threadsafe(clock.leap, 30)
+        return never(handler)
+
+    seed_server.trouble(what, from_here_on, *[never] * 20)
+    with anyio.fail_after(60), pytest.raises(pk_upload.PkUploadError, match=r"\b30 s\b") as caught:
+        await push(timeout=30)
     assert caught.value.exit_code == exit_code
 
 

@@ -21,7 +21,7 @@ from cli_harness import PROGRAM, Done, Live, environment, live, sandbox, start
 if sys.platform == "win32":
     pytest.skip("signals are another matter there", allow_module_level=True)
 
-from pk_upload.cli.interruption import GRACE, LAST_WORDS
+from pk_upload.cli.interruption import ECHO, GRACE, LAST_WORDS
 
 __all__ = ["live"]
 
@@ -205,10 +205,26 @@ sys.exit(main())
 """
 
 
-def hanging(grace: float, *command: str | Path, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+SIGNALS_THAT_ARE_TOLD = r"""
+import os
+from pk_upload.cli.interruption import Interruption
+
+handle = Interruption._handle
+
+def tell(self, signum, frame):
+    handle(self, signum, frame)
+    os.write(2, b"heard\n")
+
+Interruption._handle = tell
+"""
+
+
+def hanging(
+    grace: float, *command: str | Path, stderr: int = subprocess.PIPE, before: str = ""
+) -> subprocess.Popen[str]:
     """A command that no cancellation ends, for a thread of it waits for the disk."""
     return subprocess.Popen(
-        [sys.executable, "-c", DISK_THAT_HANGS, str(grace), *map(str, command), "--json"],
+        [sys.executable, "-c", before + DISK_THAT_HANGS, str(grace), *map(str, command), "--json"],
         env=environment({"PATCHKIT_API_KEY": "sandbox"}),
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -231,11 +247,13 @@ def test_a_disk_that_hangs_keeps_no_run_alive(build: Path) -> None:
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_signal_does_not_wait_for_the_disk(build: Path, second: signal.Signals) -> None:
-    process = hanging(60, "push", build, "--app", "x", "--label", "1.0")
+    push = ("push", build, "--app", "x", "--label", "1.0")
+    process = hanging(60, *push, before=SIGNALS_THAT_ARE_TOLD)
     assert process.stderr is not None
     assert process.stderr.readline() == "hanging\n"
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)  # or the same signal again counts as the first one's echo
+    assert process.stderr.readline() == "heard\n"  # or the system would take two that wait for one
+    time.sleep(2 * ECHO)  # or the same signal again counts as the first one's echo
     process.send_signal(second)
     done = ended(process)
     assert (done.code, done.err, done.error["type"]) == (130, RESUME, "Interrupted")

@@ -21,6 +21,7 @@ from pk_upload.errors import (
     UsageError,
 )
 from pk_upload.events import Bytes, ChunkRetry, Event, Lanes, Warned
+from pk_upload.transfer import pacing
 from pk_upload.transfer import source as source_module
 from seed_server import KEY, Handler, SeedServer, answer, fine, hang_up, lose_answer
 
@@ -381,11 +382,17 @@ async def test_a_connection_that_stalls_is_left_for_another(
 
 
 async def test_a_limited_rate_is_no_stall(
-    patchkit: PatchKit, seed_server: SeedServer, config: TransferConfig, tmp_path: Path
+    patchkit: PatchKit,
+    seed_server: SeedServer,
+    config: TransferConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Attempts are repeated for a slow machine's sake; were it a stall, every one of them would end so."""
+    monkeypatch.setattr(pacing, "SMALLEST_SLICE", 2000)
     small = tmp_path / "small.bin"
-    small.write_bytes(bytes(100_000))
-    slow = changed(config, limit_rate=40_000, stall_timeout=1, chunk_size=100_000, retries=0)
+    small.write_bytes(b"x" * 2100)
+    slow = changed(config, limit_rate=1024, stall_timeout=1, chunk_size=3000)
     await upload(patchkit, small, config=slow)  # its second slice is held back for longer than a stall
     assert seed_server.sha256() == sha256(small)
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import anyio
-from server_harness import PATIENCE, awaiting
+import server_harness
+from server_harness import PATIENCE
 
 from pk_upload.sandbox import Sandbox, serve
 
@@ -111,9 +112,7 @@ async def bundle_host(context: ssl.SSLContext | None = None) -> AsyncIterator[Ho
 
 async def until(good: Callable[[], object]) -> None:
     """Wait until it is so."""
-    with awaiting("it to be so"):
-        while not good():  # noqa: ASYNC110 - it may be so on the disk alone
-            await anyio.sleep(0.01)
+    await server_harness.until(good, "it to be so")
 
 
 async def hang(writer: asyncio.StreamWriter) -> None:
@@ -159,11 +158,13 @@ class KickfolioClient:
 
     async def settled(self, version: dict[str, Any]) -> dict[str, Any]:
         """The version, once it is pending no more."""
-        found = version
+        found: dict[str, Any] = version
         with anyio.move_on_after(PATIENCE):
-            while (found := await self.ok("GET", f"/versions/{version['id']}"))["state"] == "pending":
+            while True:
+                found = await self.ok("GET", f"/versions/{version['id']}")
+                if found["state"] != "pending":
+                    return found
                 await anyio.sleep(0.01)
-            return found
         raise AssertionError(f"after {PATIENCE:g} s the version is still {found}")
 
     async def fetched(self, url: str) -> dict[str, Any]:

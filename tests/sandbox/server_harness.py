@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import anyio
 
-from pk_upload.sandbox import Sandbox, serve
+from pk_upload.sandbox import Sandbox, injection, serve
 from pk_upload.sandbox.processing import (
     CONTENT,
     CONTENT_SUMMARY,
@@ -26,6 +26,10 @@ from pk_upload.sandbox.processing import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+    import pytest
+
+    from pk_upload.sandbox.call import Call
 
 KEY = "sandbox"
 PATIENCE = 60.0
@@ -39,6 +43,38 @@ def awaiting(what: str) -> Iterator[None]:
         yield
     if scope.cancelled_caught:
         raise AssertionError(f"waited {PATIENCE:g} s for {what}")
+
+
+async def until(good: Callable[[], object], what: str) -> None:
+    """Waits until it is so; AssertionError names `what` was waited for in vain."""
+    with awaiting(what):
+        while not good():  # noqa: ASYNC110 - it may be so on the disk alone
+            await anyio.sleep(0.01)
+
+
+class KeptWaiting:
+    """Tells when a fault has begun to keep a client waiting, and when it no longer does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._begun, self._ended = anyio.Event(), anyio.Event()
+        pause = injection._pause
+
+        async def watched(call: Call, seconds: float) -> None:
+            self._begun.set()
+            try:
+                await pause(call, seconds)
+            finally:
+                self._ended.set()
+
+        monkeypatch.setattr(injection, "_pause", watched)
+
+    async def begun(self) -> None:
+        with awaiting("a fault that keeps a client waiting"):
+            await self._begun.wait()
+
+    async def ended(self) -> None:
+        with awaiting("the end of what keeps a client waiting"):
+            await self._ended.wait()
 
 
 @dataclass
@@ -182,9 +218,11 @@ class Client:
         """What is at `path`, once it is good."""
         found: dict[str, Any] = {}
         with anyio.move_on_after(PATIENCE):
-            while not good(found := await self.ok("GET", path, key=None)):
+            while True:
+                found = await self.ok("GET", path, key=None)
+                if good(found):
+                    return found
                 await anyio.sleep(0.01)
-            return found
         raise AssertionError(f"after {PATIENCE:g} s {path} is still {found}")
 
 

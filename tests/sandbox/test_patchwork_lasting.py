@@ -144,12 +144,15 @@ def test_a_kill_while_seeding_leaves_whole_mails_and_the_rest_comes_next_time(tm
         tmp_path / "d",
     )
     process = start("sandbox", *flags)
-    database = tmp_path / "d" / "sandbox.sqlite3-wal"
-    while not database.exists() or database.stat().st_size < 500_000:
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.kill()
-    process.communicate(timeout=60)
+    database, deadline = tmp_path / "d" / "sandbox.sqlite3-wal", time.monotonic() + 60
+    try:
+        while not database.exists() or database.stat().st_size < 500_000:
+            assert process.poll() is None
+            assert time.monotonic() < deadline, "the mails do not come to the database"
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.communicate(timeout=60)
     with closing(Store(tmp_path / "d" / "sandbox.sqlite3")) as store:
         assert store.patchwork.mails.patch(1) is not None
     process = start("sandbox", *flags)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from anyio import to_thread
-from server_harness import KEY, Client, FakeProcessing, awaiting, sandbox_client
+from server_harness import KEY, Client, FakeProcessing, KeptWaiting, awaiting, sandbox_client, until
 
 from pk_upload.sandbox import landing
 from pk_upload.sandbox.answers import Disconnected
@@ -53,9 +53,7 @@ class Copy:
     async def begin(self) -> None:
         """Sends half of the data, and waits until some of them are in the file."""
         await self.send(SIZE // 2)
-        with awaiting("the first of the data in the file"):
-            while self._read(10) != self._data[:10]:
-                await anyio.sleep(0.01)
+        await until(lambda: self._read(10) == self._data[:10], "the first of the data in the file")
 
     async def finish(self) -> bytes:
         """Sends the rest; the answer's status line, empty when the connection was cut."""
@@ -68,9 +66,7 @@ class Copy:
     async def send_all_but_its_md5(self) -> None:
         """Waits until the data are in the file; the server must see what follows them to know their end."""
         await self.send(len(self._body) - 10)
-        with awaiting("all of the data in the file"):
-            while self._read(SIZE) != self._data:
-                await anyio.sleep(0.01)
+        await until(lambda: self._read(SIZE) == self._data, "all of the data in the file")
 
     def _read(self, size: int) -> bytes:
         """How the upload's file begins."""
@@ -125,17 +121,19 @@ async def test_an_old_copy_that_is_read_after_the_new_one_changes_nothing(
         assert await content_of(client, fake, upload) == GOOD
 
 
-async def test_an_old_copy_of_a_slow_server_changes_nothing(tmp_path: Path, fake: FakeProcessing) -> None:
+async def test_an_old_copy_of_a_slow_server_changes_nothing(
+    tmp_path: Path, fake: FakeProcessing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale_waits = KeptWaiting(monkeypatch)
     async with sandbox_client(tmp_path / "data", faults=("slow=1:count=1",)) as client:
         upload = await client.new_upload(SIZE)
-        async with a_copy(client, upload, STALE) as stale:
+        async with a_copy(client, upload, STALE, looked_at=False) as stale:
             await stale.send(SIZE // 2)
+            await stale_waits.begun()
             assert (await client.chunk(upload, GOOD, WHOLE))[0] == 201
-            while not (await stale.answer()).startswith(b"HTTP/1.1 100"):
-                pass  # the server comes to it only now
+            assert await stale.answer() == b"HTTP/1.1 100 Continue"  # the server comes to it only now
             await stale.send_all()
-            while await stale.answer():
-                pass
+            assert [await stale.answer() for _ in range(2)] == [b"", b""], "a blank line, and no answer"
         assert await content_of(client, fake, upload) == GOOD
 
 
@@ -168,13 +166,21 @@ async def test_two_copies_in_turns(client: Client, fake: FakeProcessing) -> None
 
 @pytest.mark.parametrize("stays", [True, False])
 async def test_an_older_copy_of_the_same_bytes_is_as_good_as_the_newer(
-    client: Client, fake: FakeProcessing, stays: bool
+    client: Client, fake: FakeProcessing, monkeypatch: pytest.MonkeyPatch, stays: bool
 ) -> None:
+    begun: list[Arrival] = []
+    begin = Arrivals.begin
+
+    def watched(arrivals: Arrivals, arrival: Arrival, upload_id: int, span: Span) -> list[Arrival]:
+        begun.append(arrival)
+        return begin(arrivals, arrival, upload_id, span)
+
+    monkeypatch.setattr(Arrivals, "begin", watched)
     upload = await client.new_upload(SIZE)
     async with a_copy(client, upload, GOOD) as older, a_copy(client, upload, GOOD) as newer:
         await older.begin()
         await newer.send(SIZE // 2)
-        await anyio.sleep(0.1)
+        await until(lambda: len(begun) == 2, "the newer one to begin")
         await older.send_all()
         if stays:
             assert await newer.finish() == b"HTTP/1.1 201 Created"
@@ -234,7 +240,7 @@ async def test_a_write_under_way_is_waited_for(
     upload = await client.new_upload(SIZE)
     async with a_copy(client, upload, STALE) as stale, a_copy(client, upload, GOOD) as good:
         await stale.send(SIZE // 2)
-        assert await to_thread.run_sync(begun.wait, 10)
+        assert await to_thread.run_sync(begun.wait, 60)
         done = False
 
         async def finish() -> None:
@@ -259,7 +265,7 @@ class HeldUp:
     def __enter__(self) -> bool:
         allowed = bool(self._inner.__enter__())  # type: ignore[attr-defined]
         self._begun.set()
-        self._go_on.wait(10)
+        self._go_on.wait(60)
         return allowed
 
     def __exit__(self, *error: object) -> None:

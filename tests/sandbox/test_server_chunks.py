@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from server_harness import KEY, Client, FakeProcessing, sandbox_client
+from server_harness import KEY, Client, FakeProcessing, awaiting, sandbox_client, until
 
 from pk_upload.sandbox import uploads
 from pk_upload.sandbox.places import Places
@@ -175,11 +175,8 @@ async def test_a_closed_upload_takes_no_more(client: Client) -> None:
     await client.job(await client.start_job(await client.draft(), upload))
     status, answer = await client.chunk(upload, b"0123456789", "bytes 0-9/10")
     assert (status, answer["symbol"]) == (403, "upload_closed")
-    with anyio.fail_after(30):
-        while True:  # the file goes soon after the job has ended
-            if not list((client.sandbox.data_dir / "uploads").iterdir()):
-                break
-            await anyio.sleep(0.01)
+    files = client.sandbox.data_dir / "uploads"
+    await until(lambda: not list(files.iterdir()), "the end of the file, soon after that of the job")
 
 
 async def test_a_chunk_that_is_whole_only_after_its_upload_was_closed(
@@ -189,19 +186,19 @@ async def test_a_chunk_that_is_whole_only_after_its_upload_was_closed(
     host, _, port = client.sandbox.url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     body = b'--B\r\nContent-Disposition: form-data; name="chunk"\r\n\r\n0123456789\r\n'
-    body += b'--B\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + bytes(100) + b"\r\n--B--\r\n"
+    body += b'--B\r\nContent-Disposition: form-data; name="note"\r\n\r\n' + bytes(20_000) + b"\r\n--B--\r\n"
     writer.write(
         f"POST /1/uploads/{upload}/chunk?api_key={KEY} HTTP/1.1\r\nHost: {host}\r\n"
         "Content-Type: multipart/form-data; boundary=B\r\n"
         f"Content-Range: bytes 0-9/10\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        + body[:-50]
+        + body[:200]
     )
-    path = client.sandbox.data_dir / "uploads" / f"{upload}.data"
-    for sent in range(len(body) - 50, len(body) - 10):  # until the chunk is written
-        if path.read_bytes() == b"0123456789":
-            break
-        writer.write(body[sent : sent + 1])
-        await anyio.sleep(0.02)
+    path, sent = client.sandbox.data_dir / "uploads" / f"{upload}.data", 200
+    with awaiting("the chunk in the file"):
+        while path.read_bytes() != b"0123456789":
+            writer.write(body[sent : sent + 1])  # the server sees the end of a part by what comes later
+            sent += 1
+            await anyio.sleep(0.01)
     guid = await client.start_job(await client.draft(), upload)
     writer.write(body[sent:])
     assert await reader.readline() == b"HTTP/1.1 403 Forbidden\r\n"
@@ -244,11 +241,7 @@ async def test_a_connection_lost_in_mid_chunk_leaves_it_missing(client: Client) 
     )
     await writer.drain()
     path = client.sandbox.data_dir / "uploads" / f"{upload}.data"
-    while True:  # until the server has begun to write
-        with path.open("rb") as file:
-            if file.read(10) == bytes(10):
-                break
-        await anyio.sleep(0.01)
+    await until(lambda: path.read_bytes()[:10] == bytes(10), "the first of the bytes in the file")
     writer.close()
     await writer.wait_closed()
     assert await gaps(client, upload) == "0-1999999."

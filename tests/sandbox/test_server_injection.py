@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import anyio
 import pytest
-from server_harness import KEY, Client, FakeProcessing, sandbox_client
+from server_harness import KEY, Client, FakeProcessing, KeptWaiting, awaiting, sandbox_client
 
 from pk_upload.sandbox import FaultError, injection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from pk_upload.sandbox.call import Call
 
 pytestmark = pytest.mark.anyio
 
@@ -93,14 +91,22 @@ async def test_lost_answer(tmp_path: Path, fake: FakeProcessing) -> None:
 
 
 @pytest.mark.parametrize("fault", ["stall", "stall=0.5", "stall=1"])
-async def test_stall(tmp_path: Path, fake: FakeProcessing, fault: str) -> None:
+async def test_stall(
+    tmp_path: Path, fake: FakeProcessing, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    waits, answers = KeptWaiting(monkeypatch), list[object]()
     async with faulty(tmp_path, f"{fault}:count=1") as client:
         upload = await client.new_upload(len(DATA))
-        answered = False
-        with anyio.move_on_after(0.5):
-            await send(client, upload)
-            answered = True
-        assert not answered
+
+        async def ask() -> None:
+            answers.append(await send(client, upload))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await waits.begun()
+            await anyio.sleep(0.2)  # an answer would come at once
+            tasks.cancel_scope.cancel()
+        assert answers == []
         assert (await send(client, upload))[0] == 201
 
 
@@ -111,28 +117,20 @@ async def test_a_stall_has_an_end(
     monkeypatch.setattr(injection, "_LONGEST_STALL", 0.2)
     async with faulty(tmp_path, "stall") as client:
         upload = await client.new_upload(len(DATA))
-        with anyio.fail_after(20), pytest.raises(aiohttp.ClientConnectionError):
+        with awaiting("the end of the stall"), pytest.raises(aiohttp.ClientConnectionError):
             await send(client, upload)
 
 
 async def test_a_client_that_leaves_is_not_waited_for(
     tmp_path: Path, fake: FakeProcessing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = anyio.Event()
-    pause = injection._pause
-
-    async def watched(call: Call, seconds: float) -> None:
-        try:
-            await pause(call, seconds)
-        finally:
-            ended.set()
-
-    monkeypatch.setattr(injection, "_pause", watched)
+    waits = KeptWaiting(monkeypatch)
     async with faulty(tmp_path, "stall@account") as client:
-        with anyio.move_on_after(0.3):
-            await client.call("GET", "/1/account")
-        with anyio.fail_after(20):
-            await ended.wait()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call, "GET", "/1/account")
+            await waits.begun()
+            tasks.cancel_scope.cancel()
+        await waits.ended()
 
 
 async def test_no_answer_has_the_key_of_the_sandbox_in_it(tmp_path: Path, fake: FakeProcessing) -> None:
