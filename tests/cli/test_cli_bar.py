@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from cli_harness import PROGRAM, environment, pk
 
+from pk_upload.cli.progress import Bar
+from pk_upload.events import Progress, Stage
+
 if sys.platform == "win32":
     pytest.skip("there are no pseudo-terminals", allow_module_level=True)
 
@@ -102,3 +105,16 @@ def test_quiet_is_quiet(build: Path) -> None:
     assert done.code == 0
     assert done.err == ""
     assert done.out
+
+
+def test_a_bar_whose_stage_is_over_shows_its_end(capfd: pytest.CaptureFixture[str]) -> None:
+    bar = Bar(str)
+    bar.tell(Stage("publishing", "version 1"))
+    bar.tell(Progress("publishing", 0.5, "half of it"))
+    bar.tick()
+    bar.tell(Progress("publishing", 1.0, "all of it"))
+    bar.tell(Stage("done", "version 1"))
+    shown = capfd.readouterr().err
+    bar.close()
+    assert "50 %" in shown
+    assert "100 %" in shown

@@ -205,8 +205,11 @@ class Client:
         return await self.until(f"/1/background_jobs/{guid}", lambda job: bool(job["finished"]))
 
     async def processed(self, version: str, data: bytes = b"archive") -> dict[str, Any]:
-        """The version after its job has finished."""
-        await self.job(await self.start_job(version, await self.uploaded(data)))
+        """The version after its job has finished, and after the upload's file has gone, soon after that."""
+        upload = await self.uploaded(data)
+        await self.job(await self.start_job(version, upload))
+        file = self.sandbox.data_dir / "uploads" / f"{upload}.data"
+        await until(lambda: not file.exists(), "the end of the upload's file")
         found: dict[str, Any] = await self.ok("GET", version)
         return found
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import anyio
 import pytest
-from server_harness import KEY, Client, sandbox_client
+from server_harness import KEY, Client, sandbox_client, until
 
 from pk_upload.sandbox import SandboxError, forms, serve, server
 from pk_upload.sandbox.places import Places
@@ -326,6 +326,7 @@ async def test_no_name_becomes_a_file(client: Client, tmp_path: Path, name: str)
     headers = {"Content-Range": "bytes 0-2/3"}
     assert (await client.call("POST", f"/1/uploads/{upload}/chunk", form, headers=headers))[0] == 201
     await client.job(await client.start_job(version, upload))
+    await until(lambda: not [*(tmp_path / "data/uploads").iterdir()], "the end of the upload's file")
     assert app["name"] == name
     assert sorted(tree(tmp_path)) == [
         *("data", "data/content", "data/content/1", "data/content/1/1", f"data/content/1/1/{CONTENT}"),

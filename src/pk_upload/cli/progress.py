@@ -67,7 +67,9 @@ class Bar:
     def tell(self, event: Event) -> None:
         now = time.monotonic()
         moved = self._tracking.follow(event, now)
-        if isinstance(event, Stage):
+        if isinstance(event, Stage) and self._task is not None:
+            with _harmless():
+                self._bars.refresh()  # or it would stand where it was at the last tick
             self._task = None
         line = sentence(event)
         if line is not None and not _has_bar(event):

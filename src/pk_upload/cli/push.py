@@ -198,10 +198,13 @@ async def _push(settings: Settings, wish: Wish, desk: Desk) -> Answer:
         async def work() -> Release:
             try:
                 done = await released()
+                desk.conclude(_answer(done, wish))
             except PkUploadError as error:
                 desk.conclude(error)
                 raise
-            desk.conclude(_answer(done, wish))
+            finally:
+                if wish.check is not None:
+                    desk.note(f"reporting: patch {wish.check}")
             return done
 
         done = await (
